@@ -1,0 +1,64 @@
+/**
+ * The hand-off from many writers to one reader, in order and bounded. Writers aren't awaited token by token: a
+ * push gives a promise only when so much is waiting that the writer has to wait too, and the reader takes
+ * everything there is at once.
+ */
+export class Channel<Item> {
+  readonly #capacity: number
+  readonly #sizeOf: (item: Item) => number
+  #items: Item[] = []
+  #size = 0
+  #isClosed = false
+  #room: PromiseWithResolvers<void> | undefined
+  #wakeReader: (() => void) | undefined
+
+  /**
+   * @param capacity how much may wait before writers have to; one push may go beyond it
+   * @param sizeOf the size of an item, in the capacity's unit
+   */
+  constructor(capacity: number, sizeOf: (item: Item) => number) {
+    this.#capacity = capacity
+    this.#sizeOf = sizeOf
+  }
+
+  /**
+   * Puts items in line. After {@link close} it does nothing.
+   *
+   * @returns a promise to await before the next push, or undefined while there is room. It never rejects.
+   */
+  push(items: readonly Item[]): Promise<void> | undefined {
+    if (this.#isClosed) return undefined
+    for (const item of items) {
+      this.#items.push(item)
+      this.#size += this.#sizeOf(item)
+    }
+    this.#wakeReader?.()
+    if (this.#size <= this.#capacity) return undefined
+    this.#room ??= Promise.withResolvers()
+    return this.#room.promise
+  }
+
+  /** Nothing more comes: the reader still gets what waits, and no writer waits any longer. */
+  close(): void {
+    this.#isClosed = true
+    this.#room?.resolve()
+    this.#wakeReader?.()
+  }
+
+  /** @returns all that waits, as soon as there is something; undefined once the channel is closed and empty */
+  async take(): Promise<readonly Item[] | undefined> {
+    while (this.#items.length === 0) {
+      if (this.#isClosed) return undefined
+      await new Promise<void>((wake) => {
+        this.#wakeReader = wake
+      })
+      this.#wakeReader = undefined
+    }
+    const items = this.#items
+    this.#items = []
+    this.#size = 0
+    this.#room?.resolve()
+    this.#room = undefined
+    return items
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Every way in which a run can end badly: a code, whether asking again may help, and a sentence that names
+ * the remedy. The sentences go to clients, so they hold no key, no address and no inner name; what only the
+ * operator may see travels as `cause` and ends in the log.
+ */
+
+type Ending = { readonly retryable: boolean; readonly message: string; readonly loggedOnly?: true }
+
+export const errorCodes = {
+  upstream_unreachable: {
+    retryable: true,
+    message: "The model's endpoint can't be reached. Check OPENAI_BASE_URL and that the endpoint is up.",
+  },
+  upstream_auth: {
+    retryable: false,
+    message: "The model's endpoint refused the key. Check OPENAI_API_KEY.",
+  },
+  upstream_model_not_found: {
+    retryable: false,
+    message: "The model's endpoint doesn't know this model. Check OPENAI_MODEL and OPENAI_BASE_URL.",
+  },
+  upstream_rate_limited: {
+    retryable: true,
+    message: "The model's endpoint takes no more requests for now. Ask again later.",
+  },
+  upstream_error: { retryable: true, message: "The model's endpoint reported an error." },
+  upstream_bad_response: {
+    retryable: false,
+    message: "The endpoint's answer isn't a stream of chat completion chunks. Check OPENAI_BASE_URL.",
+  },
+  upstream_timeout: {
+    retryable: true,
+    message: 'The model sent nothing in time. Ask again, or raise LM_FIRST_TOKEN_TIMEOUT_MS.',
+  },
+  upstream_stalled: {
+    retryable: true,
+    message: 'The model fell silent in the middle of its answer. Ask again, or raise LM_IDLE_TIMEOUT_MS.',
+  },
+  upstream_truncated: { retryable: true, message: "The model's stream broke off before it was finished." },
+  upstream_too_large: {
+    retryable: false,
+    message: "The model's completion is longer than MAX_COMPLETION_CHARS allows.",
+  },
+  upstream_format: { retryable: false, message: 'The model left out a field that it was asked for.' },
+  lm_busy: { retryable: true, message: 'Too many runs are waiting for the local model. Ask again later.' },
+  prompt_too_long: {
+    retryable: false,
+    message: "The question is too long for the model's context. Ask a shorter one.",
+  },
+  run_timeout: { retryable: true, message: 'The run took longer than RUN_TIMEOUT_MS allows.' },
+  shutting_down: { retryable: true, message: 'The service is shutting down. Ask again.' },
+  internal: { retryable: false, message: 'Something went wrong inside the service; its log says what.' },
+  client_stalled: { retryable: true, message: 'The client stopped reading.', loggedOnly: true },
+  client_closed: { retryable: true, message: 'The client went away.', loggedOnly: true },
+} as const satisfies Record<string, Ending>
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** The codes that a client can see in an error frame: all but those that only the log knows. */
+export const wireCodes = (Object.keys(errorCodes) as ErrorCode[]).filter(
+  (code) => !('loggedOnly' in errorCodes[code]),
+)
+
+/** A run's failure. An LM throws it for every end but a good one; a signal carries it as its reason. */
+export class RunError extends Error {
+  override readonly name = 'RunError'
+  readonly code: ErrorCode
+  /** Seconds until asking again makes sense, where the upstream said so. */
+  readonly retryAfter: number | undefined
+  /** The predictor whose call failed; unset where the run as a whole did. */
+  predictor: string | undefined
+
+  /**
+   * @param code one of {@link errorCodes}
+   * @param details `message` replaces the code's own sentence and reaches clients: clean it first.
+   *   `cause` is for the log. `retryAfter` is in seconds.
+   */
+  constructor(code: ErrorCode, details: { message?: string; cause?: unknown; retryAfter?: number } = {}) {
+    super(details.message ?? errorCodes[code].message, { cause: details.cause })
+    this.code = code
+    this.retryAfter = details.retryAfter
+  }
+
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable
+  }
+}
+
+/** Any thrown value as a RunError: what isn't one already is `internal`, and its text stays in the log. */
+export function asRunError(thrown: unknown): RunError {
+  return thrown instanceof RunError ? thrown : new RunError('internal', { cause: thrown })
+}

@@ -1,0 +1,188 @@
+/**
+ * Program + inputs -> one ordered stream of frames. A run is not its connection: it produces frames until it is
+ * done or aborted, and whoever reads them is a stranger to it.
+ */
+import type { LM } from '../lm/lm.ts'
+import { type CallReport, callPredictor, type Include, newReport, type Run } from './call.ts'
+import { Channel } from './channel.ts'
+import { asRunError, RunError } from './errors.ts'
+import type { Frame } from './frame.ts'
+import type { Call, Place, Program } from './program.ts'
+import type { Values } from './prompt.ts'
+
+/** Characters that may wait for the reader before the models' streams are read no further. */
+const CAPACITY = 64 * 1024
+
+export type RunOptions = {
+  readonly lm: LM
+  /** Ends the run; its reason says why, as a RunError. */
+  readonly signal: AbortSignal
+  /** Names the run in its error frame. */
+  readonly id: string
+  readonly include?: Partial<Include>
+}
+
+export type RunningProgram = {
+  /** Everything that has come since the last read, as soon as there is something. One reader. */
+  readonly frames: AsyncIterable<readonly Frame[]>
+  /** Settles when nothing of the run is left: every call has ended. Gives what it failed of; never rejects. */
+  readonly finished: Promise<RunError | undefined>
+  /** One report for each call so far, in the order in which they began. */
+  readonly calls: readonly CallReport[]
+}
+
+/** Starts a program. Its first frames are there at once, before any model has answered. */
+export function streamify<Inputs extends Values>(
+  program: Program<Inputs>,
+  inputs: Inputs,
+  { lm, signal, id, include }: RunOptions,
+): RunningProgram {
+  const channel = new Channel<Frame>(CAPACITY, sizeOf)
+  const siblings = new AbortController()
+  const run: Run = {
+    lm,
+    signal: AbortSignal.any([signal, siblings.signal]),
+    include: { reasoning: false, usage: false, ...include },
+    emit: (frames) => channel.push(frames),
+  }
+  const calls: CallReport[] = []
+  const pending = new Set<Promise<Values>>()
+  const modules = new ModuleStatus(program.places, run.emit)
+
+  const call: Call = (place, values) => {
+    const report = newReport({
+      ...place,
+      call: calls.filter((one) => one.predictor === place.name).length + 1,
+    })
+    calls.push(report)
+    const work = async () => {
+      run.signal.throwIfAborted()
+      modules.enter(place)
+      let succeeded = false
+      try {
+        const prediction = await callPredictor(run, { ...place, call: report.call }, values, report)
+        succeeded = true
+        return prediction
+      } finally {
+        modules.leave(place, succeeded)
+      }
+    }
+    const promise = work()
+    pending.add(promise)
+    // Whether or not the body awaits this call, a failure of it is known about here.
+    promise.catch(() => {}).finally(() => pending.delete(promise))
+    return promise
+  }
+
+  const execute = async (): Promise<RunError | undefined> => {
+    try {
+      const data = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
+      siblings.abort(
+        new RunError('internal', { message: 'The program ended without waiting for this call.' }),
+      )
+      await Promise.allSettled(pending)
+      modules.leaveAll()
+      const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
+      channel.push([
+        { type: 'prediction', data, ...(truncated.length > 0 && { truncated: [...new Set(truncated)] }) },
+      ])
+      channel.close()
+      return undefined
+    } catch (thrown) {
+      const error = asRunError(thrown)
+      channel.push([errorFrame(error, id)])
+      channel.close() // what the siblings still say is not heard
+      siblings.abort(error)
+      await Promise.allSettled(pending)
+      return error
+    }
+  }
+
+  return { frames: readAll(channel), finished: execute(), calls }
+}
+
+async function* readAll(channel: Channel<Frame>): AsyncGenerator<readonly Frame[]> {
+  for (let frames = await channel.take(); frames; frames = await channel.take()) yield frames
+}
+
+/** What a frame weighs while it waits: its text and about what its JSON puts around it. */
+function sizeOf(frame: Frame): number {
+  return 100 + (frame.type === 'token' ? frame.chunk.length : 0)
+}
+
+/** The work's result, or the signal's reason as soon as it aborts: a body may await what no signal reaches. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function errorFrame(error: RunError, id: string): Frame {
+  return {
+    type: 'error',
+    code: error.code,
+    message: error.message,
+    retryable: error.retryable,
+    request_id: id,
+    ...(error.predictor !== undefined && { predictor: error.predictor }),
+    ...(error.retryAfter !== undefined && { retry_after: error.retryAfter }),
+  }
+}
+
+/**
+ * A module starts with the first call into it and ends when each of its predictors has been called and none is
+ * at work, or with the run. Called again later, it starts again: every token stands between a start and an end.
+ * A module whose last call failed sends no end.
+ */
+class ModuleStatus {
+  readonly #emit: Run['emit']
+  readonly #members = new Map<string, Set<string>>()
+  readonly #open = new Map<string, { place: Place; atWork: number; uncalled: Set<string>; failed: boolean }>()
+
+  constructor(places: readonly Place[], emit: Run['emit']) {
+    this.#emit = emit
+    for (const { module, name } of places) {
+      this.#members.set(module, (this.#members.get(module) ?? new Set()).add(name))
+    }
+  }
+
+  enter(place: Place): void {
+    let state = this.#open.get(place.module)
+    if (!state) {
+      state = { place, atWork: 0, uncalled: new Set(this.#members.get(place.module)), failed: false }
+      this.#open.set(place.module, state)
+      this.#say(place, 'start')
+    }
+    state.atWork++
+    state.uncalled.delete(place.name)
+  }
+
+  leave({ module }: Place, succeeded: boolean): void {
+    const state = this.#open.get(module)
+    if (!state) return
+    state.atWork--
+    state.failed = !succeeded
+    if (state.atWork === 0 && state.uncalled.size === 0) this.#close(module)
+  }
+
+  /** The run has succeeded: modules that were not called in full are done too. */
+  leaveAll(): void {
+    for (const module of this.#open.keys()) this.#close(module)
+  }
+
+  #close(module: string): void {
+    const state = this.#open.get(module)
+    this.#open.delete(module)
+    if (state && !state.failed) this.#say(state.place, 'end')
+  }
+
+  #say({ module, messages }: Place, phase: 'start' | 'end'): void {
+    if (messages) this.#emit([{ type: 'status', message: messages[phase], module, phase }])
+  }
+}
