@@ -39,18 +39,21 @@ export type CallReport = {
   /** As the upstream counts them; where it doesn't say, the deltas that it sent. */
   tokens: number
   retries: number
+  /** When the call began, from the start of the run. */
+  readonly startMs: number
   firstTokenMs: number | undefined
   durationMs: number
   /** Whether the model ran into its token limit. */
   truncated: boolean
 }
 
-export const newReport = ({ name, call }: Site): CallReport => ({
+export const newReport = ({ name, call }: Site, startMs: number): CallReport => ({
   predictor: name,
   call,
   chars: 0,
   tokens: 0,
   retries: 0,
+  startMs,
   firstTokenMs: undefined,
   durationMs: 0,
   truncated: false,

@@ -45,22 +45,22 @@ export function streamify<Inputs extends Values>(
     include: { reasoning: false, usage: false, ...include },
     emit: (frames) => channel.push(frames),
   }
+  const began = performance.now()
   const calls: CallReport[] = []
   const pending = new Set<Promise<Values>>()
   const modules = new ModuleStatus(program.places, run.emit)
 
   const call: Call = (place, values) => {
-    const report = newReport({
-      ...place,
-      call: calls.filter((one) => one.predictor === place.name).length + 1,
-    })
+    const nth = calls.filter(({ predictor }) => predictor === place.name).length + 1
+    const site = { ...place, call: nth }
+    const report = newReport(site, Math.round(performance.now() - began))
     calls.push(report)
     const work = async () => {
       run.signal.throwIfAborted()
       modules.enter(place)
       let succeeded = false
       try {
-        const prediction = await callPredictor(run, { ...place, call: report.call }, values, report)
+        const prediction = await callPredictor(run, site, values, report)
         succeeded = true
         return prediction
       } finally {

@@ -1,0 +1,175 @@
+/**
+ * The body of a streamed chat completion -> deltas. It sees what SDKs hide: whether the stream ended or broke
+ * off, errors in the middle of it, and where one read of the network begins and ends.
+ *
+ * What upstreams really send: a role-only first delta, empty and null contents, usage with no choices, comments,
+ * CRLF, empty events, reasoning under two names, an error as an event, a finish reason with no `[DONE]` and an
+ * open socket, `[DONE]` with no finish reason.
+ */
+import { createParser } from 'eventsource-parser'
+import { RunError } from '../core/errors.ts'
+import type { Delta, Usage } from './lm.ts'
+
+/** What we read of a chunk; anything may be absent or null. */
+type Chunk = {
+  readonly model?: string
+  readonly error?: unknown
+  readonly choices?: readonly {
+    readonly delta?: {
+      readonly content?: unknown
+      readonly reasoning?: unknown
+      readonly reasoning_content?: unknown
+    }
+    readonly finish_reason?: string | null
+  }[]
+  readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number } | null
+}
+
+/** Finish reasons that say that the model did not finish. Every other one but `length` is a good end. */
+const BAD_ENDS: ReadonlySet<string> = new Set(['abort', 'error', 'content_filter', 'cancelled'])
+
+export class ChatChunks {
+  readonly #model: string
+  readonly #decoder = new TextDecoder()
+  readonly #parser: ReturnType<typeof createParser>
+  #deltas: Delta[] = []
+  #failure: RunError | undefined
+  #finishReason: 'stop' | 'length' | undefined
+  #usage: Usage | undefined
+  #isDone = false
+
+  /**
+   * @param model its name, for usage that doesn't carry one
+   * @param maxEventChars what an event may have, so that one that never ends has a bound
+   */
+  constructor(model: string, maxEventChars: number) {
+    this.#model = model
+    this.#parser = createParser({
+      maxBufferSize: maxEventChars,
+      onEvent: ({ event, data }) => {
+        if (!this.#failure && !this.#isDone && data !== '') this.#read(event, data)
+      },
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') this.#failure = new RunError('upstream_too_large')
+      },
+    })
+  }
+
+  /**
+   * Takes one read of the network.
+   *
+   * @returns its deltas in order, without `finish`
+   */
+  push(bytes: Uint8Array): readonly Delta[] {
+    if (!this.#failure) this.#parser.feed(this.#decoder.decode(bytes, { stream: true }))
+    const deltas = this.#deltas
+    this.#deltas = []
+    return deltas
+  }
+
+  /** What went wrong, after the deltas that {@link push} gave before it. */
+  get failure(): RunError | undefined {
+    return this.#failure
+  }
+
+  /** The upstream has said that it is done. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** The model has finished, though usage and `[DONE]` may still come. */
+  get isFinished(): boolean {
+    return this.#isDone || this.#finishReason !== undefined
+  }
+
+  get usage(): Usage | undefined {
+    return this.#usage
+  }
+
+  /**
+   * The body has ended.
+   *
+   * @returns the `finish` delta, behind what an event without its blank line still brought
+   * @throws RunError where the model didn't finish
+   */
+  end(): readonly Delta[] {
+    const deltas = this.isFinished ? [] : this.push(new TextEncoder().encode('\n\n'))
+    if (this.#failure) throw this.#failure
+    if (!this.isFinished) throw new RunError('upstream_truncated')
+    return [...deltas, { type: 'finish', reason: this.#finishReason ?? 'stop', usage: this.#usage }]
+  }
+
+  #read(event: string | undefined, data: string): void {
+    if (data === '[DONE]') {
+      this.#isDone = true
+      return
+    }
+    const chunk = jsonObject(data) as Chunk | undefined
+    if (event === 'error' || chunk?.error) this.#failure = upstreamError(chunk?.error ?? chunk ?? data)
+    else if (chunk) this.#take(chunk)
+    else this.#failure = new RunError('upstream_bad_response', { cause: 'an event that is no JSON object' })
+  }
+
+  #take(chunk: Chunk): void {
+    if (chunk.usage) {
+      const { prompt_tokens = 0, completion_tokens = 0 } = chunk.usage
+      this.#usage = {
+        model: chunk.model ?? this.#model,
+        inputTokens: prompt_tokens,
+        outputTokens: completion_tokens,
+      }
+    }
+    const choice = chunk.choices?.[0]
+    if (!choice) return
+    this.#addText('reasoning', choice.delta?.reasoning ?? choice.delta?.reasoning_content)
+    this.#addText('text', choice.delta?.content)
+    const reason = choice.finish_reason
+    if (!reason) return
+    if (BAD_ENDS.has(reason))
+      this.#failure = upstreamError(`the model ended with the finish reason '${reason}'`)
+    else this.#finishReason = reason === 'length' ? 'length' : 'stop'
+  }
+
+  #addText(type: 'text' | 'reasoning', text: unknown): void {
+    if (typeof text === 'string' && text !== '') this.#deltas.push({ type, text })
+  }
+}
+
+/** What a text holds, if that is a JSON object. */
+export function jsonObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** An error that the upstream reports in words of its own, as a RunError with those words cleaned. */
+export function upstreamError(said: unknown): RunError {
+  const words = clean(said)
+  return new RunError(
+    'upstream_error',
+    words === '' ? {} : { message: `The model's endpoint says: ${words}` },
+  )
+}
+
+/**
+ * Words of an upstream, fit to be shown to a client: the first line, at most 200 characters, without what looks
+ * like a key, an address or a host name.
+ *
+ * @param said a string, or an object whose `message` is one
+ */
+export function clean(said: unknown): string {
+  const text = typeof said === 'object' && said !== null && 'message' in said ? said.message : said
+  if (typeof text !== 'string') return ''
+  return (text.split(/[\r\n]/, 1)[0] as string)
+    .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[address]')
+    .replace(/\b(sk|pk|key|token|bearer|api[-_]?key)([-_:=\s]+)\S{6,}/gi, '[key]')
+    .replace(/\b[\w-]{32,}/g, '[key]')
+    .replace(/\[?[0-9a-f]*:[0-9a-f:]+:[0-9a-f.]*\]?(:\d+)?/gi, '[address]')
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}(:\d+)?/g, '[address]')
+    .replace(/\b(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,})(:\d+)?\b/gi, '[address]')
+    .slice(0, 200)
+    .trim()
+}

@@ -1,0 +1,168 @@
+/**
+ * Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama and their like.
+ *
+ * The `openai` package makes addresses, headers and error classes. The request goes out through undici and its
+ * body is read here, since the package's own stream ends normally when it was aborted, cut or empty, hides the
+ * finish reason, and costs several times the reading.
+ */
+import OpenAI, { APIError } from 'openai'
+import { Agent, request } from 'undici'
+import { RunError } from '../core/errors.ts'
+import { ChatChunks, clean, jsonObject, upstreamError } from './chat-chunks.ts'
+import type { LM } from './lm.ts'
+
+/**
+ * How long a finished model's stream may take to end. Some upstreams leave the socket open; and a body that is
+ * read to its end leaves a connection that the next call can use.
+ */
+const GRACE_MS = 500
+
+/** An error's body beyond this isn't worth reading. In bytes. */
+const MAX_ERROR_BODY = 16 * 1024
+
+export type OpenAIOptions = {
+  /** Unset: OpenAI's own. */
+  readonly baseURL: string | undefined
+  /** Unset: no `authorization` header is sent. */
+  readonly apiKey: string | undefined
+  readonly model: string
+  /** Characters of a completion that will be accepted: it bounds what one event may have. */
+  readonly maxCompletionChars: number
+}
+
+export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: OpenAIOptions): LM {
+  const client = new OpenAI({
+    baseURL,
+    apiKey: apiKey ?? 'none', // the package wants one
+    logLevel: 'off',
+    ...(apiKey === undefined && { defaultHeaders: { authorization: null } }),
+  })
+  // Silence is timed around the LM; undici's own limits of 300 s would cut slow local models. HTTP/1.1 alone,
+  // since an abort then closes the socket, so that even an upstream that ignores it can't send on.
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false })
+
+  return {
+    model: { provider: 'openai', name: model },
+
+    close: () => dispatcher.destroy(),
+
+    async *stream(messages, { signal, usage }) {
+      try {
+        const body = {
+          model,
+          messages,
+          stream: true,
+          ...(usage && { stream_options: { include_usage: true } }),
+        }
+        const { req, url } = await client.buildRequest({ method: 'post', path: '/chat/completions', body })
+        const response = await request(url, {
+          method: 'POST',
+          headers: Object.fromEntries(new Headers(req.headers)),
+          body: req.body as string,
+          dispatcher,
+          signal,
+        }).catch(failedToConnect)
+        const headers = new Headers(response.headers as Record<string, string>)
+        if (response.statusCode !== 200) {
+          throw refusal(response.statusCode, headers, await textOf(response.body), model)
+        }
+        if (!/^text\/event-stream\b/i.test(headers.get('content-type') ?? '')) {
+          response.body.destroy()
+          throw new RunError('upstream_bad_response')
+        }
+        yield* deltasOf(response.body, new ChatChunks(model, 6 * maxCompletionChars + 65_536), usage)
+      } catch (thrown) {
+        throw signal.aborted ? signal.reason : thrown
+      }
+      signal.throwIfAborted()
+    },
+  }
+}
+
+type Body = Awaited<ReturnType<typeof request>>['body']
+
+async function* deltasOf(body: Body, chunks: ChatChunks, wantsUsage: boolean) {
+  let grace: NodeJS.Timeout | undefined
+  const isComplete = () => chunks.isDone || (chunks.isFinished && (!wantsUsage || chunks.usage !== undefined))
+  try {
+    for await (const bytes of body.iterator({ destroyOnReturn: false })) {
+      const deltas = chunks.push(bytes)
+      if (deltas.length > 0) yield deltas
+      if (chunks.failure) throw chunks.failure
+      if (isComplete()) break
+      if (chunks.isFinished) grace ??= setTimeout(() => body.destroy(), GRACE_MS)
+    }
+  } catch (cause) {
+    if (cause instanceof RunError) throw cause
+    if (!chunks.isFinished) throw new RunError('upstream_truncated', { cause })
+  } finally {
+    clearTimeout(grace)
+    if (isComplete()) drain(body)
+    else body.destroy()
+  }
+  yield chunks.end()
+}
+
+/** Reads what is left of a finished body, so that its connection can be used again; not for long. */
+function drain(body: Body): void {
+  const timer = setTimeout(() => body.destroy(), GRACE_MS)
+  body
+    .on('error', () => {})
+    .on('close', () => clearTimeout(timer))
+    .resume()
+}
+
+async function textOf(body: Body): Promise<string> {
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true })
+    if (text.length > MAX_ERROR_BODY) break
+  }
+  return text
+}
+
+function failedToConnect(cause: Error & { code?: string }): never {
+  // llhttp's codes: something answered that doesn't speak HTTP.
+  const code = cause.code?.startsWith('HPE_') ? 'upstream_bad_response' : 'upstream_unreachable'
+  throw new RunError(code, { cause })
+}
+
+function refusal(status: number, headers: Headers, body: string, model: string): RunError {
+  const cause = APIError.generate(status, jsonObject(body), body, headers)
+  const words = clean(cause.error) || clean(body.startsWith('{') || body.startsWith('<') ? '' : body)
+  const says = words === '' ? '.' : `: ${words}`
+  if (cause instanceof OpenAI.AuthenticationError || cause instanceof OpenAI.PermissionDeniedError) {
+    return new RunError('upstream_auth', { cause })
+  }
+  if (cause instanceof OpenAI.NotFoundError) {
+    const message = `The model's endpoint doesn't know the model '${model}'. Check OPENAI_MODEL and OPENAI_BASE_URL.`
+    return new RunError('upstream_model_not_found', { cause, message })
+  }
+  if (cause instanceof OpenAI.RateLimitError) {
+    const retryAfter = retryAfterOf(headers)
+    return new RunError('upstream_rate_limited', { cause, ...(retryAfter !== undefined && { retryAfter }) })
+  }
+  if (cause.code === 'context_length_exceeded') return new RunError('prompt_too_long', { cause })
+  if (status >= 500 || status === 408 || status === 409) {
+    return words === '' ? new RunError('upstream_error', { cause }) : upstreamError(words)
+  }
+  if (status >= 300 && status < 400) {
+    const message = "The model's endpoint redirects elsewhere, which is not followed. Check OPENAI_BASE_URL."
+    return new RunError('upstream_bad_response', { cause, message })
+  }
+  const message = `The model's endpoint refused the request with status ${status}${says}`
+  return new RunError('upstream_bad_response', { cause, message })
+}
+
+/** Seconds, from `retry-after-ms` (OpenAI's own) or `Retry-After` (RFC 9110 §10.2.3: seconds or a date). */
+function retryAfterOf(headers: Headers): number | undefined {
+  const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '')
+  const after = headers.get('retry-after') ?? ''
+  const seconds = Number.isFinite(ms)
+    ? ms / 1000
+    : /^\d+$/.test(after)
+      ? Number(after)
+      : (Date.parse(after) - Date.now()) / 1000
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
+}
