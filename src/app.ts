@@ -1,0 +1,134 @@
+/** The HTTP application: plugins, error answers and routes, in the order in which a request meets them. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import cors from '@fastify/cors'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
+import { refuseBadRequests } from './bad-requests.ts'
+import type { Config } from './config.ts'
+import type { Program } from './core/program.ts'
+import { acceptJsonOnly } from './json-body.ts'
+import type { LM } from './lm/lm.ts'
+import { openapi } from './openapi.ts'
+import { Problem } from './problem.ts'
+import { healthRoutes } from './routes/health.ts'
+import { streamRoute } from './routes/stream.ts'
+import type { OpenStreams } from './streams.ts'
+
+/** Bytes of a body. */
+const BODY_LIMIT = 128 * 1024
+
+/** Milliseconds that a client may take to send a request whole. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+export type AppDeps = {
+  readonly lm: LM
+  readonly program: Program
+  readonly config: Config
+  readonly logger: FastifyBaseLogger
+  readonly streams: OpenStreams
+  /** Whether the model can answer. */
+  readonly isLoaded: () => boolean
+}
+
+export async function buildApp({
+  lm,
+  program,
+  config,
+  logger,
+  streams,
+  isLoaded,
+}: AppDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }), // each run has one line of its own
+    genReqId: ({ headers }) => requestId(headers),
+    requestIdHeader: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: 1_000 }, // how often Node looks for requests over that time
+    clientErrorHandler: refuseBadRequests,
+  })
+
+  await app.register(cors, {
+    origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
+    methods: ['GET', 'POST'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+  })
+  acceptJsonOnly(app)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  answerErrors(app)
+
+  const document = openapi(config)
+  await app.register(swagger, { mode: 'static', specification: { document: document as never } })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+  app.get('/openapi.json', () => document)
+  healthRoutes(app, { lm, streams, isLoaded })
+  streamRoute(app, { lm, program, config, streams })
+  return app
+}
+
+/** Pages served from this machine, on any port: what a developer's front end is. */
+const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
+
+/** The client's own request id where it is harmless in a log and a header; else one of ours. */
+function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {
+  return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : randomUUID()
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+function answerErrors(app: FastifyInstance): void {
+  app.setNotFoundHandler((request) => {
+    const path = request.url.split('?', 1)[0] as string
+    const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
+    if (allowed.length === 0) throw new Problem(404, 'not_found', `There is nothing at ${path}. See /docs.`)
+    const detail = `${path} takes ${allowed.join(', ')}, not ${request.method}.`
+    throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
+  })
+
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    const problem = error instanceof Problem ? error : problemOf(error, request)
+    if (problem.status === 500) request.log.error({ err: error }, 'request failed')
+    return reply
+      .status(problem.status)
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .send(JSON.stringify(problem.toBody(request.id)))
+  })
+}
+
+/** What Fastify throws before a handler runs, as a refusal that says what to change. */
+function problemOf(error: FastifyError, request: FastifyRequest): Problem {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem(
+        413,
+        'body_too_large',
+        `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`,
+      )
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
+      const sent = request.headers['content-type']
+        ? `'${request.headers['content-type']}'`
+        : 'no content type'
+      const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
+      return new Problem(415, 'unsupported_media_type', detail)
+    }
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new Problem(400, 'bad_body', "The body isn't as long as its content-length says.")
+    default:
+      if (error.statusCode !== undefined && error.statusCode < 500) {
+        return new Problem(400, 'bad_request', 'The request is malformed.')
+      }
+      return new Problem(500, 'internal', 'Something went wrong inside the service; its log says what.')
+  }
+}

@@ -1,0 +1,37 @@
+/** Requests that are no HTTP, or not whole in time: answered on the bare socket, which is then closed. */
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { Problem } from './problem.ts'
+
+/** For Node's `clientError`: there is no request and no response yet. */
+export function refuseBadRequests(error: Error & { code?: string }, socket: Socket): void {
+  // After a reset there is nobody to answer; and where something was sent, a stream may be under way, which an
+  // answer must not follow.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  const problem = problemOf(error.code)
+  const body = JSON.stringify(problem.toBody(randomUUID()))
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+      'connection: close\r\ncontent-type: application/problem+json\r\n' +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
+function problemOf(code: string | undefined): Problem {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem(408, 'request_timeout', 'The request took too long to arrive.')
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem(
+        431,
+        'headers_too_large',
+        'The header fields are too large. Send fewer or shorter ones.',
+      )
+    default:
+      return new Problem(400, 'bad_request', 'The request is no valid HTTP.')
+  }
+}

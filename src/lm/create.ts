@@ -1,0 +1,45 @@
+/** The LM that the configuration asks for, with all that is wrapped around a provider. */
+import type { Config } from '../config.ts'
+import type { Predictor } from '../core/predictor.ts'
+import { withCompletionLimit } from './completion-limit.ts'
+import type { LM } from './lm.ts'
+import { createLocalLM } from './local.ts'
+import { createOpenAILM } from './openai.ts'
+import { withQueue } from './queue.ts'
+import { withRetries } from './retries.ts'
+import { withTimeouts } from './timeouts.ts'
+
+/**
+ * @param predictors those of the program, so that a model may prepare for them
+ * @param log for what takes a moment at the start
+ */
+export function createLM(
+  config: Config,
+  predictors: readonly Predictor[],
+  log: (message: string) => void,
+): LM {
+  const limits = {
+    firstTokenMs: config.LM_FIRST_TOKEN_TIMEOUT_MS,
+    idleMs: config.LM_IDLE_TIMEOUT_MS,
+  }
+  const guarded = (lm: LM) => withTimeouts(withCompletionLimit(lm, config.MAX_COMPLETION_CHARS), limits)
+
+  if (config.LM === 'openai') {
+    const lm = createOpenAILM({
+      baseURL: config.OPENAI_BASE_URL,
+      apiKey: config.OPENAI_API_KEY,
+      model: config.OPENAI_MODEL,
+      maxCompletionChars: config.MAX_COMPLETION_CHARS,
+    })
+    return guarded(
+      withRetries(lm, { retries: config.LM_MAX_RETRIES, deadlineMs: config.LM_FIRST_TOKEN_TIMEOUT_MS }),
+    )
+  }
+  const local = createLocalLM({
+    modelPath: config.LOCAL_MODEL,
+    threads: config.LOCAL_THREADS,
+    warm: predictors,
+    log,
+  })
+  return withQueue(guarded(local), { slots: 4, waiting: 32 })
+}

@@ -1,0 +1,63 @@
+/**
+ * Refusals before the stream, as problem details (RFC 9457). Every refusal has a code for programs and a
+ * sentence that says what to change.
+ */
+
+/** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
+export type Fault = { readonly pointer: string; readonly detail: string }
+
+const TITLES = {
+  400: 'Bad request',
+  404: 'Not found',
+  405: 'Method not allowed',
+  408: 'Request timeout',
+  413: 'Body too large',
+  415: 'Unsupported media type',
+  429: 'Too many requests',
+  431: 'Header fields too large',
+  500: 'Internal error',
+  503: 'Service unavailable',
+} as const
+
+export type ProblemStatus = keyof typeof TITLES
+
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly status: ProblemStatus
+  readonly code: string
+  readonly faults: readonly Fault[]
+  readonly headers: Readonly<Record<string, string>>
+
+  /**
+   * @param detail what to change, fit for clients
+   * @param headers what the answer carries besides, such as `retry-after`
+   */
+  constructor(
+    status: ProblemStatus,
+    code: string,
+    detail: string,
+    {
+      faults = [],
+      headers = {},
+    }: { faults?: readonly Fault[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(detail)
+    this.status = status
+    this.code = code
+    this.faults = faults
+    this.headers = headers
+  }
+
+  /** The answer's body. `type` stays `about:blank`: the code says what a URI would. */
+  toBody(requestId: string): object {
+    return {
+      type: 'about:blank',
+      title: TITLES[this.status],
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+      request_id: requestId,
+      ...(this.faults.length > 0 && { errors: this.faults }),
+    }
+  }
+}
