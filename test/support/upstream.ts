@@ -1,0 +1,193 @@
+/**
+ * A real HTTP server that speaks OpenAI's chat completions and does exactly what a test's script says: which
+ * bytes, when, and how the connection ends. It records what it saw.
+ */
+import { EventEmitter, once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export type ChatRequest = {
+  readonly model: string
+  readonly stream: boolean
+  readonly stream_options?: { include_usage?: boolean }
+  readonly messages: readonly { readonly role: string; readonly content: string }[]
+}
+
+/** What a script gets of each request, in the order of arrival. */
+export class Exchange {
+  readonly index: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: ChatRequest
+  readonly response: ServerResponse
+  /** True while neither side has ended it. */
+  isOpen = true
+  /** True when the service went away before the script had ended its answer. */
+  wasAborted = false
+  /** Settles when the exchange is over, however that came. */
+  readonly closed: Promise<void>
+
+  constructor(index: number, headers: IncomingHttpHeaders, body: ChatRequest, response: ServerResponse) {
+    this.index = index
+    this.headers = headers
+    this.body = body
+    this.response = response
+    this.closed = once(response, 'close').then(() => {
+      this.isOpen = false
+      this.wasAborted = !response.writableFinished
+    })
+  }
+
+  /** The fields that it asks for, in order, read off the prompt's last line. */
+  get fields(): string[] {
+    const asked = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Answer with the fields'))
+    return [...asked.matchAll(/\[\[ ## (\w+) ## \]\]/g)].map((match) => match[1] as string).slice(0, -1)
+  }
+
+  /** The field that the predictor is there for: its last. */
+  get field(): string {
+    return this.fields.at(-1) as string
+  }
+
+  /** The value of an input field, read off the prompt. */
+  input(name: string): string {
+    const after = this.#lastMessage.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
+    return after.split(/\n\n(?:\[\[ ## |Answer with the fields)/)[0] as string
+  }
+
+  get #lastMessage(): string {
+    return this.body.messages.at(-1)?.content ?? ''
+  }
+
+  /** Sends status and headers now. */
+  open(headers: Record<string, string> = {}): this {
+    this.response.writeHead(200, { 'content-type': 'text/event-stream', ...headers })
+    this.response.flushHeaders()
+    return this
+  }
+
+  /** Sends bytes as they are. */
+  raw(bytes: string | Uint8Array): this {
+    this.response.write(bytes)
+    return this
+  }
+
+  /** Sends one chunk of a completion. */
+  chunk(choice: object, rest: object = {}): this {
+    return this.raw(eventOf({ choices: [{ index: 0, ...choice }], ...rest }))
+  }
+
+  /** Sends one piece of text. */
+  delta(content: string): this {
+    return this.chunk({ delta: { content }, finish_reason: null })
+  }
+
+  /** Sends a text in pieces of so many UTF-16 units. */
+  deltas(text: string, size = 7): this {
+    for (let at = 0; at < text.length; at += size) this.delta(text.slice(at, at + size))
+    return this
+  }
+
+  /** Ends the completion as endpoints do: finish reason, usage where asked for, `[DONE]`, end of the body. */
+  finish(reason = 'stop'): void {
+    this.chunk({ delta: {}, finish_reason: reason })
+    if (this.body.stream_options?.include_usage) {
+      this.raw(
+        eventOf({ model: this.body.model, choices: [], usage: { prompt_tokens: 12, completion_tokens: 34 } }),
+      )
+    }
+    this.raw('data: [DONE]\n\n').response.end()
+  }
+
+  /** Answers with a whole completion whose field values are these. */
+  answer(values: Record<string, string>, size?: number): void {
+    this.open().deltas(completion(values), size).finish()
+  }
+
+  /** Answers with an error status. */
+  refuse(
+    status: number,
+    body: unknown = { error: { message: 'no' } },
+    headers: Record<string, string> = {},
+  ): void {
+    this.response.writeHead(status, { 'content-type': 'application/json', ...headers })
+    this.response.end(typeof body === 'string' ? body : JSON.stringify(body))
+  }
+
+  /** Cuts the connection with a TCP reset. */
+  reset(): void {
+    this.response.socket?.resetAndDestroy()
+  }
+}
+
+/** One event of a completion's stream. */
+export const eventOf = (chunk: object) =>
+  `data: ${JSON.stringify({ object: 'chat.completion.chunk', ...chunk })}\n\n`
+
+/** A completion in the format that the prompt asks for. */
+export function completion(values: Record<string, string>): string {
+  const fields = Object.entries(values).map(([name, value]) => `[[ ## ${name} ## ]]\n${value}\n\n`)
+  return `${fields.join('')}[[ ## completed ## ]]`
+}
+
+export type Script = (exchange: Exchange) => unknown
+
+/** Answers every predictor with a sentence that names its field and its question: tells runs apart. */
+export const echo: Script = (exchange) => {
+  exchange.answer(
+    Object.fromEntries(exchange.fields.map((field) => [field, `${field} on ${exchange.input('question')}`])),
+  )
+}
+
+export class Upstream {
+  readonly exchanges: Exchange[] = []
+  readonly #server: Server
+  readonly #arrivals = new EventEmitter()
+  #script: Script
+
+  private constructor(server: Server, script: Script) {
+    this.#server = server
+    this.#script = script
+  }
+
+  static async start(script: Script = echo): Promise<Upstream> {
+    const server = createServer(async (request, response) => {
+      let text = ''
+      for await (const piece of request.setEncoding('utf8')) text += piece
+      const exchange = new Exchange(upstream.exchanges.length, request.headers, JSON.parse(text), response)
+      response.on('error', () => {}) // the service may leave at any moment
+      upstream.exchanges.push(exchange)
+      upstream.#arrivals.emit('request', exchange)
+      await upstream.#script(exchange)
+    })
+    const upstream = new Upstream(server, script)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return upstream
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
+  }
+
+  /** What the requests from now on get. */
+  set script(script: Script) {
+    this.#script = script
+  }
+
+  /** Exchanges that neither side has ended. */
+  get open(): number {
+    return this.exchanges.filter(({ isOpen }) => isOpen).length
+  }
+
+  /** The nth request, as soon as it is there, from 0. */
+  async request(index: number): Promise<Exchange> {
+    while (this.exchanges.length <= index) await once(this.#arrivals, 'request')
+    return this.exchanges[index] as Exchange
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}
