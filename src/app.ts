@@ -48,7 +48,7 @@ export async function buildApp({
 }: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true }), // each run has one line of its own
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }), // each run has one line of its own
     genReqId: ({ headers }) => requestId(headers),
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
