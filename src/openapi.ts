@@ -4,7 +4,15 @@
  */
 import { z } from 'zod'
 import type { Config } from './config.ts'
-import { errorFrame, frame, predictionFrame, statusFrame, tokenFrame, usageFrame } from './core/frame.ts'
+import {
+  errorFrame,
+  frame,
+  predictionFrame,
+  programDescription,
+  statusFrame,
+  tokenFrame,
+  usageFrame,
+} from './core/schemas.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
 
@@ -93,6 +101,13 @@ export function openapi(config: Config) {
           },
         },
       },
+      '/v1/program': {
+        get: {
+          operationId: 'program',
+          summary: 'What the program consists of: for boards and pages that show its runs',
+          responses: { 200: json('Program', 'Its predictors, in order.') },
+        },
+      },
       '/livez': {
         get: {
           operationId: 'livez',
@@ -122,6 +137,7 @@ export function openapi(config: Config) {
         ...Object.fromEntries(
           Object.entries(FRAMES).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
         ),
+        Program: jsonSchema(programDescription, 'output'),
         Problem: jsonSchema(problem, 'output'),
         Liveness: jsonSchema(liveness, 'output'),
         Readiness: jsonSchema(readiness, 'output'),

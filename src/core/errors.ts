@@ -57,7 +57,7 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes
 
 /** The codes that a client can see in an error frame: all but those that only the log knows. */
-export const wireCodes = (Object.keys(errorCodes) as ErrorCode[]).filter(
+export const wireCodes: readonly string[] = (Object.keys(errorCodes) as ErrorCode[]).filter(
   (code) => !('loggedOnly' in errorCodes[code]),
 )
 
@@ -76,7 +76,7 @@ export class RunError extends Error {
    *   `cause` is for the log. `retryAfter` is in seconds.
    */
   constructor(code: ErrorCode, details: { message?: string; cause?: unknown; retryAfter?: number } = {}) {
-    super(details.message ?? errorCodes[code].message, { cause: details.cause })
+    super(details.message ?? errorCodes[code].message, details)
     this.code = code
     this.retryAfter = details.retryAfter
   }

@@ -1,0 +1,116 @@
+/**
+ * The shapes of `frame.ts` and `description.ts` as schemas, with a sentence for each key: for the OpenAPI document
+ * and for the tests. The compiler holds the two to each other.
+ */
+import { z } from 'zod'
+import type { ProgramDescription } from './description.ts'
+import { wireCodes } from './errors.ts'
+import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, TokenFrame, UsageFrame } from './frame.ts'
+
+/** A schema whose output is exactly this type: each is assignable to the other. */
+const of =
+  <T>() =>
+  <S extends z.ZodType<T>>(schema: [T] extends [z.output<S>] ? S : never): S =>
+    schema
+
+export const statusFrame = of<StatusFrame>()(
+  z
+    .object({
+      type: z.literal('status'),
+      message: z.string().describe('A sentence for people.'),
+      module: z.string().describe('The module that it is about.'),
+      phase: z
+        .enum(['start', 'end', 'waiting'])
+        .describe('`waiting`: in a queue, or until a rate limit lets go; the message says which.'),
+    })
+    .describe('A module starts, ends or waits. The first one leaves before any model has answered.'),
+)
+
+export const tokenFrame = of<TokenFrame>()(
+  z
+    .object({
+      type: z.literal('token'),
+      field: z.string().describe('The output field that the text belongs to.'),
+      predictor: z.string().describe('The predictor that writes it.'),
+      call: z
+        .int()
+        .min(2)
+        .optional()
+        .describe('From the second call of the predictor in one run on: 2, 3, …'),
+      chunk: z
+        .string()
+        .describe("The text, just as the model wrote it. A field's chunks joined are its value."),
+      is_last: z
+        .boolean()
+        .describe('True on exactly one frame of a field: its last. Its chunk may be empty.'),
+    })
+    .describe('A piece of a field, as the model writes it.'),
+)
+
+export const usageFrame = of<UsageFrame>()(
+  z
+    .object({
+      type: z.literal('usage'),
+      predictor: z.string(),
+      call: z.int().min(2).optional(),
+      model: z.string(),
+      input_tokens: z.int().min(0),
+      output_tokens: z.int().min(0),
+      first_token_ms: z.int().min(0).describe('From the start of the call to its first text or reasoning.'),
+      duration_ms: z.int().min(0),
+    })
+    .describe('What a call took. Only if included, and only where the upstream tells.'),
+)
+
+export const predictionFrame = of<PredictionFrame>()(
+  z
+    .object({
+      type: z.literal('prediction'),
+      data: z.record(z.string(), z.string()).describe('Every output field of the last predictor, in order.'),
+      truncated: z
+        .array(z.string())
+        .optional()
+        .describe('The predictors whose model stopped at its token limit, if any did.'),
+    })
+    .describe('The run succeeded, and this is its result. `[DONE]` follows.'),
+)
+
+export const errorFrame = of<ErrorFrame>()(
+  z
+    .object({
+      type: z.literal('error'),
+      code: z.enum(wireCodes).describe('What went wrong, for programs.'),
+      message: z.string().describe('What went wrong and what to change, for people.'),
+      retryable: z.boolean().describe('Whether the same question may succeed later.'),
+      request_id: z.string(),
+      predictor: z.string().optional().describe('The predictor whose call failed, where it was one.'),
+      retry_after: z.number().optional().describe('Seconds to wait, where the upstream said so.'),
+    })
+    .describe('The run failed. `[DONE]` follows.'),
+)
+
+export const frame = of<Frame>()(
+  z.discriminatedUnion('type', [statusFrame, tokenFrame, usageFrame, predictionFrame, errorFrame]),
+)
+
+export const programDescription = of<ProgramDescription>()(
+  z.object({
+    predictors: z
+      .array(
+        z.object({
+          predictor: z.string().describe('As token frames name it.'),
+          module: z.string().describe('The module that it belongs to, as status frames name it.'),
+          fields: z.array(z.string()).describe('The fields that it streams, in order, without `reasoning`.'),
+          reasons: z
+            .boolean()
+            .describe('Whether it writes `reasoning` first, which streams only where it is included.'),
+          waits_for: z.array(z.string()).describe('The predictors that put out its input fields.'),
+          status: z
+            .object({ start: z.string(), end: z.string() })
+            .optional()
+            .describe('What its module says when it starts and ends.'),
+        }),
+      )
+      .describe('In the order in which the program declares them.'),
+  }),
+)
