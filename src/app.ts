@@ -18,7 +18,9 @@ import { acceptJsonOnly } from './json-body.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
+import { clientRoutes } from './routes/client.ts'
 import { healthRoutes } from './routes/health.ts'
+import { programRoute } from './routes/program.ts'
 import { streamRoute } from './routes/stream.ts'
 import type { OpenStreams } from './streams.ts'
 
@@ -74,6 +76,8 @@ export async function buildApp({
   app.get('/openapi.json', () => document)
   healthRoutes(app, { lm, streams, isLoaded })
   streamRoute(app, { lm, program, config, streams })
+  programRoute(app, program)
+  await clientRoutes(app)
   return app
 }
 

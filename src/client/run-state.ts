@@ -1,0 +1,175 @@
+/**
+ * Frames -> the state of a run, so that whatever shows it only renders. A reducer without a clock of its own: the
+ * caller says when each frame came.
+ */
+import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
+import type { ErrorFrame, Frame, UsageFrame } from '../core/frame.ts'
+
+/**
+ * Where a lane stands: `pending` until the lanes it waits for are done, `waiting` for its model, `streaming`, and
+ * then `done`, `failed` (the run's error is its), or `stopped` (the run ended before it did).
+ */
+export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
+
+export type FieldState = { readonly text: string; readonly isClosed: boolean }
+
+/** One call of one predictor. Times are the caller's, in milliseconds. */
+export type Lane = {
+  readonly predictor: string
+  /** From 1. */
+  readonly call: number
+  readonly module: string
+  readonly phase: LanePhase
+  /** What the service last said of its module, such as that it waits, or the start message. */
+  readonly message: string | undefined
+  /** The fields' texts, in the order in which they are expected or came. */
+  readonly fields: Readonly<Record<string, FieldState>>
+  readonly waitsFor: readonly string[]
+  readonly startedAt: number | undefined
+  readonly firstTokenAt: number | undefined
+  readonly endedAt: number | undefined
+  readonly usage: UsageFrame | undefined
+}
+
+export type RunPhase = 'running' | 'done' | 'failed' | 'stopped' | 'incomplete'
+
+export type RunState = {
+  readonly phase: RunPhase
+  readonly lanes: readonly Lane[]
+  readonly startedAt: number
+  readonly endedAt: number | undefined
+  readonly prediction: Readonly<Record<string, string>> | undefined
+  /** Predictors whose model ran into its token limit. */
+  readonly truncated: readonly string[]
+  readonly error: ErrorFrame | undefined
+}
+
+const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
+
+/** The state of a run that has just been asked for. */
+export function startRun(program: ProgramDescription, at: number): RunState {
+  const lanes = program.predictors.map((one) => newLane(one, 1))
+  return advance(
+    {
+      phase: 'running',
+      lanes,
+      startedAt: at,
+      endedAt: undefined,
+      prediction: undefined,
+      truncated: [],
+      error: undefined,
+    },
+    at,
+  )
+}
+
+/**
+ * The state after one more frame.
+ *
+ * @param at when it came, in milliseconds of the caller's clock
+ */
+export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
+  switch (frame.type) {
+    case 'status': {
+      const lanes = state.lanes.map((lane) =>
+        lane.module === frame.module && lane.phase !== 'failed' ? { ...lane, message: frame.message } : lane,
+      )
+      return { ...state, lanes }
+    }
+    case 'token':
+      return advance(
+        withLane(state, frame, at, (lane) => {
+          const before = lane.fields[frame.field]
+          const field = { text: (before?.text ?? '') + frame.chunk, isClosed: frame.is_last }
+          const fields = { ...lane.fields, [frame.field]: field }
+          const isDone = Object.values(fields).every(({ isClosed }) => isClosed)
+          return {
+            ...lane,
+            fields,
+            phase: isDone ? 'done' : 'streaming',
+            startedAt: lane.startedAt ?? at,
+            firstTokenAt: lane.firstTokenAt ?? at,
+            endedAt: isDone ? at : undefined,
+          }
+        }),
+        at,
+      )
+    case 'usage':
+      return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
+    case 'prediction':
+      return endRun({ ...state, prediction: frame.data, truncated: frame.truncated ?? [] }, 'done', at)
+    case 'error': {
+      const lanes = state.lanes.map((lane) =>
+        lane.predictor === frame.predictor && !isOver(lane)
+          ? { ...lane, phase: 'failed' as const, message: frame.message, endedAt: at }
+          : lane,
+      )
+      return endRun({ ...state, lanes, error: frame }, 'failed', at)
+    }
+  }
+}
+
+/**
+ * The state of a run that is over: what still was under way has stopped. After a prediction or an error the reducer
+ * does this itself; `stopped` and `incomplete` are the caller's to say.
+ */
+export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at: number): RunState {
+  if (state.phase !== 'running') return state
+  const lanes = state.lanes.map((lane) =>
+    isOver(lane) ? lane : { ...lane, phase: 'stopped' as const, endedAt: at },
+  )
+  return { ...state, lanes, phase, endedAt: at }
+}
+
+function newLane({ predictor, module, fields, waits_for }: PredictorDescription, call: number): Lane {
+  return {
+    predictor,
+    call,
+    module,
+    phase: 'pending',
+    message: undefined,
+    fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
+    waitsFor: waits_for,
+    startedAt: undefined,
+    firstTokenAt: undefined,
+    endedAt: undefined,
+    usage: undefined,
+  }
+}
+
+/** Changes the lane that a frame belongs to; a further call of a predictor gets a lane of its own, after the last. */
+function withLane(
+  state: RunState,
+  { predictor, call = 1 }: { predictor: string; call?: number | undefined },
+  at: number,
+  change: (lane: Lane) => Lane,
+): RunState {
+  const lanes = [...state.lanes]
+  let index = lanes.findIndex((lane) => lane.predictor === predictor && lane.call === call)
+  if (index === -1) {
+    const last = lanes.findLastIndex((lane) => lane.predictor === predictor)
+    const like = lanes[last]
+    const fields = like ? Object.keys(like.fields) : []
+    const module = like?.module ?? predictor
+    index = last === -1 ? lanes.length : last + 1
+    lanes.splice(index, 0, {
+      ...newLane({ predictor, module, fields, reasons: false, waits_for: [...(like?.waitsFor ?? [])] }, call),
+      startedAt: at,
+    })
+  }
+  lanes[index] = change(lanes[index] as Lane)
+  return { ...state, lanes }
+}
+
+/** Lanes whose inputs are all there now wait for their model. */
+function advance(state: RunState, at: number): RunState {
+  const isDone = (name: string) =>
+    state.lanes.some((lane) => lane.predictor === name && lane.phase === 'done')
+  if (!state.lanes.some((lane) => lane.phase === 'pending' && lane.waitsFor.every(isDone))) return state
+  const lanes = state.lanes.map((lane) =>
+    lane.phase === 'pending' && lane.waitsFor.every(isDone)
+      ? { ...lane, phase: 'waiting' as const, startedAt: at }
+      : lane,
+  )
+  return { ...state, lanes }
+}
