@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import {
+  endRun,
+  type Frame,
+  type ProgramDescription,
+  type RunState,
+  reduceRun,
+  startRun,
+} from '../../src/client/index.ts'
+
+const program: ProgramDescription = {
+  predictors: [
+    {
+      predictor: 'a.x',
+      module: 'a',
+      fields: ['x'],
+      reasons: true,
+      waits_for: [],
+      status: { start: 'A…', end: 'A.' },
+    },
+    { predictor: 'b.y', module: 'b', fields: ['y'], reasons: false, waits_for: [] },
+    { predictor: 'c', module: 'c', fields: ['z'], reasons: false, waits_for: ['a.x', 'b.y'] },
+  ],
+}
+
+const token = (predictor: string, field: string, chunk: string, is_last = false, call?: number): Frame => ({
+  type: 'token',
+  field,
+  predictor,
+  ...(call && { call }),
+  chunk,
+  is_last,
+})
+
+/** Folds frames that come one millisecond after the other, the first at 1. */
+const fold = (frames: readonly Frame[], from = startRun(program, 0)): RunState =>
+  frames.reduce((state, frame, index) => reduceRun(state, frame, index + 1), from)
+
+const phases = ({ lanes }: RunState) => lanes.map(({ phase }) => phase)
+
+test('lanes wait for their model or for the lanes whose fields they take', () => {
+  const start = startRun(program, 0)
+  assert.deepEqual(phases(start), ['waiting', 'waiting', 'pending'])
+  assert.deepEqual(phases(fold([token('a.x', 'x', 'hi', true), token('b.y', 'y', 'h')])), [
+    'done',
+    'streaming',
+    'pending',
+  ])
+  assert.deepEqual(phases(fold([token('a.x', 'x', 'hi', true), token('b.y', 'y', 'h', true)])), [
+    'done',
+    'done',
+    'waiting',
+  ])
+})
+
+test('chunks join to texts, and times are those of the frames', () => {
+  const state = fold([
+    token('a.x', 'reasoning', 'be'),
+    token('a.x', 'reasoning', 'cause', true),
+    token('a.x', 'x', 'yes'),
+    token('a.x', 'x', '', true),
+    token('b.y', 'y', 'no', true),
+  ])
+  const [a, , c] = state.lanes
+  assert.deepEqual(a?.fields, {
+    x: { text: 'yes', isClosed: true },
+    reasoning: { text: 'because', isClosed: true },
+  })
+  assert.deepEqual([a?.startedAt, a?.firstTokenAt, a?.endedAt], [0, 1, 4])
+  assert.deepEqual([c?.startedAt, c?.firstTokenAt], [5, undefined])
+})
+
+test('a status is its module’s message, also after the lane is done', () => {
+  const status = (message: string, phase: 'start' | 'end'): Frame => ({
+    type: 'status',
+    message,
+    module: 'a',
+    phase,
+  })
+  const state = fold([status('A…', 'start'), token('a.x', 'x', 'yes', true), status('A.', 'end')])
+  assert.deepEqual(
+    state.lanes.map(({ message }) => message),
+    ['A.', undefined, undefined],
+  )
+})
+
+test('a further call gets a lane of its own behind the first', () => {
+  const state = fold([token('a.x', 'x', 'one', true), token('a.x', 'x', 'two', false, 2)])
+  assert.deepEqual(
+    state.lanes.map(({ predictor, call }) => [predictor, call]),
+    [
+      ['a.x', 1],
+      ['a.x', 2],
+      ['b.y', 1],
+      ['c', 1],
+    ],
+  )
+  assert.equal(state.lanes[1]?.fields.x?.text, 'two')
+})
+
+test('a prediction ends the run', () => {
+  const state = fold([
+    token('a.x', 'x', 'yes', true),
+    token('b.y', 'y', 'no', true),
+    token('c', 'z', 'so', true),
+    { type: 'prediction', data: { z: 'so' }, truncated: ['c'] },
+  ])
+  assert.deepEqual(phases(state), ['done', 'done', 'done'])
+  assert.deepEqual(
+    [state.phase, state.prediction, state.truncated, state.endedAt],
+    ['done', { z: 'so' }, ['c'], 4],
+  )
+})
+
+test('an error fails its lane and stops the others; finished text stays', () => {
+  const error: Frame = {
+    type: 'error',
+    code: 'upstream_stalled',
+    message: 'The model fell silent.',
+    retryable: true,
+    request_id: 'r',
+    predictor: 'b.y',
+  }
+  const state = fold([token('a.x', 'x', 'yes', true), token('b.y', 'y', 'n'), error])
+  assert.deepEqual([state.phase, phases(state)], ['failed', ['done', 'failed', 'stopped']])
+  assert.equal(state.lanes[1]?.message, 'The model fell silent.')
+  assert.equal(state.lanes[0]?.fields.x?.text, 'yes')
+})
+
+test('a run that was stopped or cut says so, and nothing changes it after', () => {
+  const state = endRun(fold([token('a.x', 'x', 'ye')]), 'incomplete', 9)
+  assert.deepEqual(
+    [state.phase, phases(state), state.endedAt],
+    ['incomplete', ['stopped', 'stopped', 'stopped'], 9],
+  )
+  assert.equal(endRun(state, 'stopped', 10), state)
+})
+
+test('frames of predictors that the description does not have make lanes too', () => {
+  const state = fold([token('new', 'n', 'hello')])
+  assert.deepEqual([state.lanes.at(-1)?.predictor, state.lanes.at(-1)?.phase], ['new', 'streaming'])
+})
