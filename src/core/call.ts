@@ -96,6 +96,7 @@ async function complete(
   const parser = new FieldParser(site.predictor.outputs)
   const origin = { predictor: site.name, ...(site.call > 1 && { call: site.call }) }
   let frames: Frame[] = []
+  let hasFinished = false
 
   const addChunks = (chunks: readonly FieldChunk[]) => {
     for (const { field, chunk, isLast } of chunks) {
@@ -130,6 +131,7 @@ async function complete(
           }
           break
         case 'finish':
+          hasFinished = true
           report.truncated = delta.reason === 'length'
           addChunks(parser.end())
           if (delta.usage) {
@@ -153,6 +155,7 @@ async function complete(
     frames = []
     if (room) await room
   }
+  if (!hasFinished) throw new Error(`The LM of '${lm.model.provider}' ended without a finish delta.`)
   if (parser.missing.length > 0)
     throw new RunError('upstream_format', { message: withoutField(parser, report) })
   return parser.values

@@ -160,7 +160,7 @@ export class FieldParser {
     }
     this.#current = field
     const value = this.#value(field)
-    if (value.text !== '') value.add('\n') // native reasoning stands here: begin a new line
+    if (value.text !== '') value.add('\n') // native reasoning stands here: keep the two apart
   }
 
   #value(field: string): Value {

@@ -1,6 +1,6 @@
 /**
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
- * in `predict.ts`.
+ * in `call.ts`.
  */
 import {
   type InputsOf,
@@ -59,5 +59,9 @@ function make<In extends string, Out extends string>(
   { inputs, outputs }: Signature<In, Out>,
   { instructions, demos = [] }: Options<In | Out>,
 ): Predictor<In, Out> {
+  for (const demo of demos) {
+    const absent = [...inputs, ...outputs].filter((name) => typeof demo[name] !== 'string')
+    if (absent.length > 0) throw new TypeError(`A demo needs a string for ${absent.join(' and ')}.`)
+  }
   return { kind: 'predictor', inputs, outputs, instructions, demos }
 }

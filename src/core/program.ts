@@ -98,20 +98,16 @@ export function program<const P extends Parts, Inputs extends Values = Question>
 }
 
 function placesOf(name: string, part: Predictor | Module): Place[] {
-  if (part.kind === 'predictor') return [place(name, name, part, undefined)]
-  return Object.entries(part.predictors).map(([inner, predictor]) =>
-    place(`${name}.${inner}`, name, predictor, part.messages),
-  )
+  checkName(name)
+  if (part.kind === 'predictor') return [{ name, module: name, messages: undefined, predictor: part }]
+  return Object.entries(part.predictors).map(([inner, predictor]) => {
+    checkName(inner)
+    return { name: `${name}.${inner}`, module: name, messages: part.messages, predictor }
+  })
 }
 
-function place(
-  name: string,
-  module: string,
-  predictor: Predictor,
-  messages: StatusMessages | undefined,
-): Place {
-  if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(name)) {
+function checkName(name: string): void {
+  if (!/^[A-Za-z_]\w*$/.test(name)) {
     throw new TypeError(`'${name}' can't name a part of a program; use letters, digits and _.`)
   }
-  return { name, module, messages, predictor }
 }

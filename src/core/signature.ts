@@ -15,9 +15,10 @@ export type Reasoning = typeof REASONING
 /** The marker's name that ends a completion, so no field can be called by it. */
 export const COMPLETED = 'completed'
 
-type Trim<S extends string> = S extends ` ${infer Rest}`
+type Space = ' ' | '\t' | '\n' | '\r'
+type Trim<S extends string> = S extends `${Space}${infer Rest}`
   ? Trim<Rest>
-  : S extends `${infer Rest} `
+  : S extends `${infer Rest}${Space}`
     ? Trim<Rest>
     : S
 type Names<S extends string> = S extends `${infer Head},${infer Tail}` ? Trim<Head> | Names<Tail> : Trim<S>

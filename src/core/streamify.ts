@@ -47,11 +47,13 @@ export function streamify<Inputs extends Values>(
   }
   const began = performance.now()
   const calls: CallReport[] = []
+  const timesCalled = new Map<string, number>()
   const pending = new Set<Promise<Values>>()
   const modules = new ModuleStatus(program.places, run.emit)
 
   const call: Call = (place, values) => {
-    const nth = calls.filter(({ predictor }) => predictor === place.name).length + 1
+    const nth = (timesCalled.get(place.name) ?? 0) + 1
+    timesCalled.set(place.name, nth)
     const site = { ...place, call: nth }
     const report = newReport(site, Math.round(performance.now() - began))
     calls.push(report)
@@ -80,7 +82,8 @@ export function streamify<Inputs extends Values>(
       siblings.abort(
         new RunError('internal', { message: 'The program ended without waiting for this call.' }),
       )
-      await Promise.allSettled(pending)
+      // One of them may wait for the reader: then only the run's own end lets go of it.
+      await untilAborted(Promise.allSettled(pending), signal)
       modules.leaveAll()
       const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
       channel.push([
@@ -138,7 +141,7 @@ function errorFrame(error: RunError, id: string): Frame {
 /**
  * A module starts with the first call into it and ends when each of its predictors has been called and none is
  * at work, or with the run. Called again later, it starts again: every token stands between a start and an end.
- * A module whose last call failed sends no end.
+ * A module in which a call failed or was cut short sends no end.
  */
 class ModuleStatus {
   readonly #emit: Run['emit']
@@ -167,7 +170,7 @@ class ModuleStatus {
     const state = this.#open.get(module)
     if (!state) return
     state.atWork--
-    state.failed = !succeeded
+    state.failed ||= !succeeded
     if (state.atWork === 0 && state.uncalled.size === 0) this.#close(module)
   }
 

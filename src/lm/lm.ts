@@ -38,6 +38,7 @@ export type CallOptions = {
   readonly usage: boolean
 }
 
+/** A plain object, not an instance of a class: wrappers spread it, which would drop inherited methods. */
 export interface LM {
   /** What a person is told about the model. `note` says what not to expect of it. */
   readonly model: { readonly provider: string; readonly name: string; readonly note?: string }

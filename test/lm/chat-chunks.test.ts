@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { RunError } from '../../src/core/errors.ts'
+import { ChatChunks, clean } from '../../src/lm/chat-chunks.ts'
+import type { Delta } from '../../src/lm/lm.ts'
+
+const encode = (text: string) => new TextEncoder().encode(text)
+const event = (chunk: object) => `data: ${JSON.stringify(chunk)}\n\n`
+const piece = (delta: object) => event({ choices: [{ delta }] })
+
+/** What comes of a body that arrives in these reads: its deltas, or the code that it failed with behind them. */
+function read(reads: readonly Uint8Array[]): (Delta | string)[] {
+  const chunks = new ChatChunks('configured', 10_000)
+  const deltas: (Delta | string)[] = []
+  try {
+    for (const bytes of reads) {
+      deltas.push(...chunks.push(bytes))
+      if (chunks.failure) throw chunks.failure
+    }
+    deltas.push(...chunks.end())
+  } catch (thrown) {
+    assert.ok(thrown instanceof RunError)
+    deltas.push(thrown.code)
+  }
+  return deltas
+}
+
+/** The bytes, cut before each of these positions. */
+function cut(bytes: Uint8Array, positions: readonly number[]): Uint8Array[] {
+  const ends = [...positions, bytes.length].sort((a, b) => a - b)
+  return ends.map((end, nth) => bytes.subarray(ends[nth - 1] ?? 0, end))
+}
+
+const said =
+  piece({ role: 'assistant', content: '' }) + piece({ reasoning: 'Hm – ' }) + piece({ content: '[[ ## ä' })
+const usage = { model: 'served', choices: [], usage: { prompt_tokens: 12, completion_tokens: 34 } }
+const stop = event({ choices: [{ delta: {}, finish_reason: 'stop' }] })
+
+const bodies: Record<string, string> = {
+  'a whole one': `${said}${piece({ content: '👩‍🚀\r\n' })}${stop}${event(usage)}data: [DONE]\n\n`,
+  'one with CRLF and comments': `\ufeff: hi\r\n\r\n${`${said}${stop}data:[DONE]\n\n`.replaceAll('\n', '\r\n')}`,
+  'one that breaks off': said,
+  'one that breaks off within an event': `${said}data: {"choices":[{"delta":{"content":"ö`,
+  'one that is not JSON': `${said}data: Überlastet\n\n${stop}`,
+  'one with an error': `${said}event: error\n${event({ message: 'ä' })}${stop}`,
+}
+
+describe('the chunks of a completion', () => {
+  const all: (Delta | string)[] = [
+    { type: 'reasoning', text: 'Hm – ' },
+    { type: 'text', text: '[[ ## ä' },
+  ]
+  const endings: Record<string, (Delta | string)[]> = {
+    'a whole one': [
+      { type: 'text', text: '👩‍🚀\r\n' },
+      { type: 'finish', reason: 'stop', usage: { model: 'served', inputTokens: 12, outputTokens: 34 } },
+    ],
+    'one with CRLF and comments': [{ type: 'finish', reason: 'stop', usage: undefined }],
+    'one that breaks off': ['upstream_truncated'],
+    'one that breaks off within an event': ['upstream_bad_response'],
+    'one that is not JSON': ['upstream_bad_response'],
+    'one with an error': ['upstream_error'],
+  }
+  for (const [what, body] of Object.entries(bodies)) {
+    it(`are read from ${what}`, () =>
+      assert.deepEqual(read([encode(body)]), [...all, ...(endings[what] ?? [])]))
+  }
+
+  for (const [what, body] of Object.entries(bodies)) {
+    it(`U25 are the same for every cut of ${what}`, () => {
+      const bytes = encode(body)
+      const whole = read([bytes])
+      for (let at = 0; at <= bytes.length; at++)
+        assert.deepEqual(read(cut(bytes, [at])), whole, `cut at ${at}`)
+      assert.deepEqual(read(cut(bytes, [...bytes.keys()])), whole, 'byte by byte')
+    })
+
+    it(`U25 are the same for any cuts of ${what}`, () => {
+      const bytes = encode(body)
+      const whole = read([bytes])
+      const positions = fc.array(fc.nat(bytes.length), { maxLength: 20 })
+      fc.assert(fc.property(positions, (at) => assert.deepEqual(read(cut(bytes, at)), whole)))
+    })
+  }
+
+  it('keep any text that JSON can carry', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' }), { maxLength: 20 }), (texts) => {
+        const body = texts.map((content) => piece({ content })).join('') + stop
+        const deltas = read([encode(body)])
+        assert.deepEqual(
+          deltas.flatMap((delta) => (typeof delta === 'object' && delta.type === 'text' ? [delta.text] : [])),
+          texts.filter((text) => text !== ''),
+        )
+      }),
+    )
+  })
+
+  it('end in a failure for an event beyond the limit, however it comes', () => {
+    const long = encode(`data: ${'x'.repeat(20_000)}`)
+    assert.deepEqual(read([long]), ['upstream_too_large'])
+    assert.deepEqual(read(cut(long, [1, 4_000, 9_999, 10_007])), ['upstream_too_large'])
+    assert.deepEqual(read([encode('data: x\n'.repeat(6_000))]), ['upstream_too_large'])
+  })
+
+  it('say which limit or end it was', () => {
+    const endOf = (reason: string) =>
+      read([encode(said + event({ choices: [{ finish_reason: reason }] }))]).at(-1)
+    for (const reason of ['stop', 'tool_calls', 'eos_token']) {
+      assert.deepEqual(endOf(reason), { type: 'finish', reason: 'stop', usage: undefined })
+    }
+    assert.deepEqual(endOf('length'), { type: 'finish', reason: 'length', usage: undefined })
+    for (const reason of ['abort', 'error', 'content_filter', 'cancelled']) {
+      assert.equal(endOf(reason), 'upstream_error')
+    }
+  })
+})
+
+describe("an upstream's words, cleaned", () => {
+  const cases: [said: unknown, cleaned: string][] = [
+    ['The model is overloaded.', 'The model is overloaded.'],
+    [{ message: 'No slot.', type: 'x' }, 'No slot.'],
+    [{ detail: 'none' }, ''],
+    [null, ''],
+    [{ message: { deep: 1 } }, ''],
+    ['one\r\n  at Engine.run (/srv/engine.js:1)', 'one'],
+    ['\n', ''],
+
+    ['Incorrect API key provided: sk-proj-abc123def456.', 'Incorrect API key provided: [key]'],
+    ['Bearer abcdef.ghijkl is wrong', '[key] is wrong'],
+    ['token=0123456789 is wrong', '[key] is wrong'],
+    ['api_key: 0123456789', '[key]'],
+    ['the key abc123def is wrong', 'the [key] is wrong'],
+    ['the maximum token length is 10', 'the maximum token length is 10'],
+    ['x'.repeat(40), '[key]'],
+
+    ['POST http://user:pw@10.0.0.1:80/v1?k=1 failed', 'POST [address] failed'],
+    ['see https://platform.openai.com/account', 'see [address]'],
+    ['redis://cache down', '[address] down'],
+    ['connect ECONNREFUSED 10.1.2.3:8000', 'connect ECONNREFUSED [address]'],
+    ['connect ECONNREFUSED ::1:8000', 'connect ECONNREFUSED [address]'],
+    [
+      'no route to [fe80::1%eth0]:80, ::1 or ::ffff:10.0.0.1.',
+      'no route to [address], [address] or [address].',
+    ],
+    ['getaddrinfo ENOTFOUND gpu-7.inner.example', 'getaddrinfo ENOTFOUND [address]'],
+    ['localhost:11434 is down', '[address] is down'],
+
+    ['Requests per minute: limit 3, used 3', 'Requests per minute: limit 3, used 3'],
+    ['Rate limit reached for gpt-5-mini at 12:30:00', 'Rate limit reached for gpt-5-mini at 12:30:00'],
+    ['Your tokens: 20000 of 8192, e.g. less', 'Your tokens: 20000 of 8192, e.g. less'],
+  ]
+  for (const [words, cleaned] of cases) {
+    it(JSON.stringify(words).slice(0, 60), () => assert.equal(clean(words), cleaned))
+  }
+
+  it('are short', () => assert.equal(clean('word '.repeat(100)).length, 199))
+
+  it('are cleaned in no time, however many there are', () => {
+    assert.equal(clean('a.'.repeat(1_000_000)), 'a.'.repeat(100))
+  })
+})
