@@ -9,6 +9,7 @@
 import { createParser } from 'eventsource-parser'
 import { RunError } from '../core/errors.ts'
 import type { Delta, Usage } from './lm.ts'
+import { upstreamError } from './upstream-words.ts'
 
 /** What we read of a chunk; anything may be absent or null. */
 type Chunk = {
@@ -22,7 +23,10 @@ type Chunk = {
     }
     readonly finish_reason?: string | null
   }[]
-  readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number } | null
+  readonly usage?: {
+    readonly prompt_tokens?: number | null
+    readonly completion_tokens?: number | null
+  } | null
 }
 
 /** Finish reasons that say that the model did not finish. Every other one but `length` is a good end. */
@@ -105,23 +109,26 @@ export class ChatChunks {
       return
     }
     const chunk = jsonObject(data) as Chunk | undefined
+    if (chunk?.usage) this.#usage = this.#usageOf(chunk)
+    // Behind the finish reason only usage counts: whether anything else is still read depends on the network.
+    if (this.#finishReason) return
     if (event === 'error' || chunk?.error) this.#failure = upstreamError(chunk?.error ?? chunk ?? data)
     else if (chunk) this.#take(chunk)
     else this.#failure = new RunError('upstream_bad_response', { cause: 'an event that is no JSON object' })
   }
 
-  #take(chunk: Chunk): void {
-    if (chunk.usage) {
-      const { prompt_tokens = 0, completion_tokens = 0 } = chunk.usage
-      this.#usage = {
-        model: chunk.model ?? this.#model,
-        inputTokens: prompt_tokens,
-        outputTokens: completion_tokens,
-      }
+  #usageOf({ model, usage }: Chunk): Usage {
+    return {
+      model: model ?? this.#model,
+      inputTokens: usage?.prompt_tokens ?? 0,
+      outputTokens: usage?.completion_tokens ?? 0,
     }
+  }
+
+  #take(chunk: Chunk): void {
     const choice = chunk.choices?.[0]
     if (!choice) return
-    this.#addText('reasoning', choice.delta?.reasoning ?? choice.delta?.reasoning_content)
+    this.#addText('reasoning', choice.delta?.reasoning || choice.delta?.reasoning_content)
     this.#addText('text', choice.delta?.content)
     const reason = choice.finish_reason
     if (!reason) return
@@ -143,33 +150,4 @@ export function jsonObject(text: string): object | undefined {
   } catch {
     return undefined
   }
-}
-
-/** An error that the upstream reports in words of its own, as a RunError with those words cleaned. */
-export function upstreamError(said: unknown): RunError {
-  const words = clean(said)
-  return new RunError(
-    'upstream_error',
-    words === '' ? {} : { message: `The model's endpoint says: ${words}` },
-  )
-}
-
-/**
- * Words of an upstream, fit to be shown to a client: the first line, at most 200 characters, without what looks
- * like a key, an address or a host name.
- *
- * @param said a string, or an object whose `message` is one
- */
-export function clean(said: unknown): string {
-  const text = typeof said === 'object' && said !== null && 'message' in said ? said.message : said
-  if (typeof text !== 'string') return ''
-  return (text.split(/[\r\n]/, 1)[0] as string)
-    .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[address]')
-    .replace(/\b(sk|pk|key|token|bearer|api[-_]?key)([-_:=\s]+)\S{6,}/gi, '[key]')
-    .replace(/\b[\w-]{32,}/g, '[key]')
-    .replace(/\[?[0-9a-f]*:[0-9a-f:]+:[0-9a-f.]*\]?(:\d+)?/gi, '[address]')
-    .replace(/\b\d{1,3}(\.\d{1,3}){3}(:\d+)?/g, '[address]')
-    .replace(/\b(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,})(:\d+)?\b/gi, '[address]')
-    .slice(0, 200)
-    .trim()
 }

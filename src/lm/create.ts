@@ -3,11 +3,14 @@ import type { Config } from '../config.ts'
 import type { Predictor } from '../core/predictor.ts'
 import { withCompletionLimit } from './completion-limit.ts'
 import type { LM } from './lm.ts'
-import { createLocalLM } from './local.ts'
+import { createLocalLM, LOCAL_SLOTS } from './local.ts'
 import { createOpenAILM } from './openai.ts'
 import { withQueue } from './queue.ts'
 import { withRetries } from './retries.ts'
 import { withTimeouts } from './timeouts.ts'
+
+/** Calls that may wait for the local model. At a second or two each, the last waits about as long as people do. */
+const WAITING = 32
 
 /**
  * @param predictors those of the program, so that a model may prepare for them
@@ -41,5 +44,5 @@ export function createLM(
     warm: predictors,
     log,
   })
-  return withQueue(guarded(local), { slots: 4, waiting: 32 })
+  return withQueue(guarded(local), { slots: LOCAL_SLOTS, waiting: WAITING })
 }

@@ -1,6 +1,6 @@
 /**
  * The contract between a predictor and whatever writes its completion. To add a provider, write one file that
- * makes an `LM`; retries, timeouts, limits and queues are wrappers around one (see `server.ts`), so that every
+ * makes an `LM`; retries, timeouts, limits and queues are wrappers around one (see `create.ts`), so that every
  * provider has them and none writes them again.
  */
 import type { Message } from '../core/prompt.ts'

@@ -5,17 +5,25 @@
  * body is read here, since the package's own stream ends normally when it was aborted, cut or empty, hides the
  * finish reason, and costs several times the reading.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import OpenAI, { APIError } from 'openai'
-import { Agent, request } from 'undici'
+import { Agent, errors, request } from 'undici'
 import { RunError } from '../core/errors.ts'
-import { ChatChunks, clean, jsonObject, upstreamError } from './chat-chunks.ts'
+import { ChatChunks, jsonObject } from './chat-chunks.ts'
 import type { LM } from './lm.ts'
+import { clean, upstreamError } from './upstream-words.ts'
 
 /**
  * How long a finished model's stream may take to end. Some upstreams leave the socket open; and a body that is
  * read to its end leaves a connection that the next call can use.
  */
 const GRACE_MS = 500
+
+/**
+ * Deltas after which everything else has its turn. A read can bring a thousand and more, and reads that wait are
+ * handled in one go, dozens of them, while timers and other streams stand still.
+ */
+const DELTAS_PER_TURN = 1_000
 
 /** An error's body beyond this isn't worth reading. In bytes. */
 const MAX_ERROR_BODY = 16 * 1024
@@ -32,7 +40,10 @@ export type OpenAIOptions = {
 
 export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: OpenAIOptions): LM {
   const client = new OpenAI({
-    baseURL,
+    baseURL: baseURL ?? 'https://api.openai.com/v1',
+    // Given, so that the package doesn't look for them in the environment.
+    organization: null,
+    project: null,
     apiKey: apiKey ?? 'none', // the package wants one
     logLevel: 'off',
     ...(apiKey === undefined && { defaultHeaders: { authorization: null } }),
@@ -62,6 +73,8 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
           dispatcher,
           signal,
         }).catch(failedToConnect)
+        // Errors come out of reading it. One that is destroyed unread must not bring down the process.
+        response.body.on('error', () => {})
         const headers = new Headers(response.headers as Record<string, string>)
         if (response.statusCode !== 200) {
           throw refusal(response.statusCode, headers, await textOf(response.body), model)
@@ -83,6 +96,7 @@ type Body = Awaited<ReturnType<typeof request>>['body']
 
 async function* deltasOf(body: Body, chunks: ChatChunks, wantsUsage: boolean) {
   let grace: NodeJS.Timeout | undefined
+  let inThisTurn = 0
   const isComplete = () => chunks.isDone || (chunks.isFinished && (!wantsUsage || chunks.usage !== undefined))
   try {
     for await (const bytes of body.iterator({ destroyOnReturn: false })) {
@@ -91,6 +105,10 @@ async function* deltasOf(body: Body, chunks: ChatChunks, wantsUsage: boolean) {
       if (chunks.failure) throw chunks.failure
       if (isComplete()) break
       if (chunks.isFinished) grace ??= setTimeout(() => body.destroy(), GRACE_MS)
+      inThisTurn += deltas.length
+      if (inThisTurn < DELTAS_PER_TURN) continue
+      inThisTurn = 0
+      await nextTurn()
     }
   } catch (cause) {
     if (cause instanceof RunError) throw cause
@@ -106,32 +124,36 @@ async function* deltasOf(body: Body, chunks: ChatChunks, wantsUsage: boolean) {
 /** Reads what is left of a finished body, so that its connection can be used again; not for long. */
 function drain(body: Body): void {
   const timer = setTimeout(() => body.destroy(), GRACE_MS)
-  body
-    .on('error', () => {})
-    .on('close', () => clearTimeout(timer))
-    .resume()
+  body.on('close', () => clearTimeout(timer)).resume()
 }
 
+/** What there is to read of an error's body. One that breaks off or never ends must not hide the status. */
 async function textOf(body: Body): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
-  for await (const bytes of body) {
-    text += decoder.decode(bytes, { stream: true })
-    if (text.length > MAX_ERROR_BODY) break
+  const timer = setTimeout(() => body.destroy(), GRACE_MS)
+  try {
+    for await (const bytes of body) {
+      text += decoder.decode(bytes, { stream: true })
+      if (text.length > MAX_ERROR_BODY) break
+    }
+  } catch {
+    // what came of it has to do
+  } finally {
+    clearTimeout(timer)
   }
   return text
 }
 
-function failedToConnect(cause: Error & { code?: string }): never {
-  // llhttp's codes: something answered that doesn't speak HTTP.
-  const code = cause.code?.startsWith('HPE_') ? 'upstream_bad_response' : 'upstream_unreachable'
+function failedToConnect(cause: Error): never {
+  const isNoHttp = cause instanceof errors.HTTPParserError // something answered, but not in HTTP
+  const code = isNoHttp ? 'upstream_bad_response' : 'upstream_unreachable'
   throw new RunError(code, { cause })
 }
 
 function refusal(status: number, headers: Headers, body: string, model: string): RunError {
   const cause = APIError.generate(status, jsonObject(body), body, headers)
   const words = clean(cause.error) || clean(body.startsWith('{') || body.startsWith('<') ? '' : body)
-  const says = words === '' ? '.' : `: ${words}`
   if (cause instanceof OpenAI.AuthenticationError || cause instanceof OpenAI.PermissionDeniedError) {
     return new RunError('upstream_auth', { cause })
   }
@@ -144,14 +166,12 @@ function refusal(status: number, headers: Headers, body: string, model: string):
     return new RunError('upstream_rate_limited', { cause, ...(retryAfter !== undefined && { retryAfter }) })
   }
   if (cause.code === 'context_length_exceeded') return new RunError('prompt_too_long', { cause })
-  if (status >= 500 || status === 408 || status === 409) {
-    return words === '' ? new RunError('upstream_error', { cause }) : upstreamError(words)
-  }
+  if (status >= 500 || status === 408 || status === 409) return upstreamError(words, cause)
   if (status >= 300 && status < 400) {
     const message = "The model's endpoint redirects elsewhere, which is not followed. Check OPENAI_BASE_URL."
     return new RunError('upstream_bad_response', { cause, message })
   }
-  const message = `The model's endpoint refused the request with status ${status}${says}`
+  const message = `The model's endpoint refused the request with status ${status}${words && `: ${words}`}`
   return new RunError('upstream_bad_response', { cause, message })
 }
 

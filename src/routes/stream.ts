@@ -52,6 +52,9 @@ export function streamRoute(app: FastifyInstance, { lm, program, config, streams
       logEnd(reply, run, (await run.finished) ?? lost, performance.now() - began)
       streams.leave(controller)
     })
+    // Fastify would send the headers with the first frame, which a program without status messages has only
+    // once its model speaks.
+    reply.raw.once('pipe', () => reply.raw.flushHeaders())
     const events = withHeartbeat(encodeStream(run.frames), config.HEARTBEAT_MS, KEEP_ALIVE)
     return reply.headers(HEADERS).send(Readable.from(events, { objectMode: false }))
   })
@@ -120,9 +123,18 @@ function logEnd(
       duration_ms: call.durationMs,
     })),
     ...(failure?.predictor !== undefined && { predictor: failure.predictor }),
-    ...(failure?.cause !== undefined && { err: failure.cause }),
+    ...(failure && causeOf(failure)),
   }
   const level =
     !failure || failure.code.startsWith('client_') ? 'info' : failure.code === 'internal' ? 'error' : 'warn'
   log[level](line, 'stream finished')
+}
+
+/** What the log says of a failure's cause. An upstream's own words stay out: they may repeat the prompt. */
+function causeOf({ code, cause }: RunError): object {
+  if (code === 'internal') return { err: cause }
+  if (!(cause instanceof Error)) return {}
+  const { code: kind, status } = cause as Error & { code?: unknown; status?: unknown }
+  const what = status === undefined ? { message: cause.message } : { status }
+  return { cause: { type: cause.constructor.name, code: kind, ...what } }
 }

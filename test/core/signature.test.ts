@@ -86,11 +86,9 @@ describe('a predictor', () => {
 
   it('takes only demos that have every field and no other', () => {
     predict('question -> answer', { demos: [{ question: 'Why?', answer: 'Because.' }] })
+    const partial = { question: 'Why?' }
     // @ts-expect-error: `answer` is missing
-    assert.throws(
-      () => predict('question -> answer', { demos: [{ question: 'Why?' }] }),
-      /a string for answer\./,
-    )
+    assert.throws(() => predict('question -> answer', { demos: [partial] }), /a string for answer\./)
     // @ts-expect-error: `answr` is no field
     predict('question -> answer', { demos: [{ question: 'Why?', answer: 'Because.', answr: '' }] })
     // @ts-expect-error: a value is a string

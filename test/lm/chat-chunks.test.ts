@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { RunError } from '../../src/core/errors.ts'
-import { ChatChunks, clean } from '../../src/lm/chat-chunks.ts'
+import { ChatChunks } from '../../src/lm/chat-chunks.ts'
 import type { Delta } from '../../src/lm/lm.ts'
+import { clean } from '../../src/lm/upstream-words.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 const event = (chunk: object) => `data: ${JSON.stringify(chunk)}\n\n`
@@ -102,6 +103,21 @@ describe('the chunks of a completion', () => {
     assert.deepEqual(read([long]), ['upstream_too_large'])
     assert.deepEqual(read(cut(long, [1, 4_000, 9_999, 10_007])), ['upstream_too_large'])
     assert.deepEqual(read([encode('data: x\n'.repeat(6_000))]), ['upstream_too_large'])
+  })
+
+  it('end with the finish reason: of what follows only usage counts', () => {
+    const late = `${piece({ content: 'late' }) + event({ error: 'late' })}data: late\n\n${event(usage)}`
+    assert.deepEqual(read([encode(said + stop + late)]), [
+      ...all,
+      { type: 'finish', reason: 'stop', usage: { model: 'served', inputTokens: 12, outputTokens: 34 } },
+    ])
+  })
+
+  it('may count usage in part, and not name the model', () => {
+    const partial = event({ usage: { prompt_tokens: 12, completion_tokens: null } })
+    assert.deepEqual(read([encode(stop + partial)]), [
+      { type: 'finish', reason: 'stop', usage: { model: 'configured', inputTokens: 12, outputTokens: 0 } },
+    ])
   })
 
   it('say which limit or end it was', () => {

@@ -4,17 +4,34 @@ import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
-import { pino } from 'pino'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import { type Frame, frame } from '../../src/core/frame.ts'
+import type { ErrorFrame, Frame, PredictionFrame } from '../../src/core/frame.ts'
 import type { Program } from '../../src/core/program.ts'
+import { frame } from '../../src/core/schemas.ts'
 import { createLM } from '../../src/lm/create.ts'
+import { createLogger } from '../../src/log.ts'
 import { parallelComposer } from '../../src/programs/parallel-composer.ts'
 import { OpenStreams } from '../../src/streams.ts'
 import { type Script, Upstream } from './upstream.ts'
 
 export const KEY = 'sk-test-0123456789abcdef'
+
+/** The errors after which the same question may succeed later, as the protocol lists them. */
+const RETRYABLE = [
+  'upstream_unreachable',
+  'upstream_rate_limited',
+  'upstream_error',
+  'upstream_timeout',
+  'upstream_stalled',
+  'upstream_truncated',
+  'lm_busy',
+  'run_timeout',
+  'shutting_down',
+]
+
+type Asking = { include?: string[]; signal?: AbortSignal }
 
 export type LogLine = { readonly msg: string; readonly level: number; readonly [key: string]: unknown }
 
@@ -34,6 +51,10 @@ class LogLines {
     await once(this.#events, 'line')
   }
 }
+
+/** Stands in the output of a process where a promise or a listener was forgotten. */
+const warnings: Error[] = []
+process.on('warning', (warning) => warnings.push(warning))
 
 export class Service {
   readonly url: string
@@ -59,15 +80,17 @@ export class Service {
       script,
       env = {},
       program = parallelComposer,
-    }: { script?: Script; env?: Record<string, string>; program?: Program } = {},
+      requestTimeoutMs,
+    }: { script?: Script; env?: Record<string, string>; program?: Program; requestTimeoutMs?: number } = {},
   ): Promise<Service> {
     const upstream = await Upstream.start(script)
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
-    const logger = pino({ level: config.LOG_LEVEL }, log.sink)
+    const logger = createLogger({ level: config.LOG_LEVEL, secrets: [KEY] }, log.sink)
     const lm = createLM(config, [], () => {})
     const streams = new OpenStreams(config.MAX_STREAMS)
-    const app = await buildApp({ lm, program, config, logger, streams, isLoaded: () => true })
+    const isLoaded = () => true
+    const app = await buildApp({ lm, program, config, logger, streams, isLoaded, requestTimeoutMs })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     t.after(async () => {
       app.server.closeAllConnections()
@@ -79,10 +102,7 @@ export class Service {
   }
 
   /** Posts a question with `fetch`. */
-  post(
-    question: string,
-    { include, signal }: { include?: string[]; signal?: AbortSignal } = {},
-  ): Promise<Response> {
+  post(question: string, { include, signal }: Asking = {}): Promise<Response> {
     return fetch(`${this.url}/v1/stream`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -91,12 +111,16 @@ export class Service {
     })
   }
 
-  /** Asks, and reads the stream to its end. */
-  async ask(question: string, options: { include?: string[] } = {}): Promise<Frame[]> {
+  /** Asks, and reads the stream as it comes. */
+  async open(question: string, options: Asking = {}): Promise<Reading> {
     const response = await this.post(question, options)
-    const text = await response.text()
-    assert.equal(response.status, 200, text)
-    return framesOf(text)
+    if (response.status !== 200) assert.fail(await response.text())
+    return new Reading(response)
+  }
+
+  /** Asks, and reads the stream to its end. */
+  async ask(question: string, options: Asking = {}): Promise<Frame[]> {
+    return (await this.open(question, options)).frames()
   }
 
   /** A bare connection to the service. */
@@ -110,23 +134,93 @@ export class Service {
 
   /** The log lines of runs, as soon as there are so many. */
   async finished(count = 1): Promise<LogLine[]> {
-    const ends = () => this.log.lines.filter(({ msg }) => msg === 'stream finished')
-    while (ends().length < count) await this.log.next()
-    return ends()
+    while (this.ends.length < count) await this.log.next()
+    return this.ends
+  }
+
+  /** The log lines of the runs that are over. */
+  get ends(): LogLine[] {
+    return this.log.lines.filter(({ msg }) => msg === 'stream finished')
   }
 
   /**
-   * What holds after every run: the process serves, nothing of the runs is left in it or upstream, each run has
-   * one line in the log with this outcome, and the key is in none.
+   * What holds after every run: the process serves and has warned of nothing, nothing of the runs is left in it,
+   * upstream has no open request after a second, each run has exactly one line in the log with this outcome, and
+   * the key is in none.
+   *
+   * @returns those lines
    */
-  async assertQuiet(...outcomes: string[]): Promise<void> {
-    const lines = await this.finished(outcomes.length)
-    assert.deepEqual(lines.map(({ outcome }) => outcome).sort(), [...outcomes].sort())
-    await Promise.all(this.upstream.exchanges.map(({ closed }) => closed))
+  async assertQuiet(...outcomes: string[]): Promise<LogLine[]> {
+    await this.finished(outcomes.length)
+    const aSecond = sleep(1_000, 'over', { ref: false })
+    // One by one: a request that was on its way when its run ended arrives after the others have closed.
+    for (const exchange of this.upstream.exchanges) {
+      if ((await Promise.race([exchange.closed, aSecond])) === 'over') break
+    }
+    assert.equal(this.upstream.open, 0, 'requests are still open upstream')
     assert.equal(this.streams.size, 0, 'streams are still open')
     assert.equal((await fetch(`${this.url}/livez`)).status, 200)
+    const lines = this.ends
+    assert.deepEqual(lines.map(({ outcome }) => outcome).sort(), outcomes.sort())
     assert.ok(!JSON.stringify(this.log.lines).includes(KEY), 'the key is in the log')
+    assert.deepEqual(warnings, [])
+    return lines
   }
+}
+
+/** A stream that is being read. */
+export class Reading {
+  readonly response: Response
+  /** What has come. */
+  text = ''
+  readonly #pieces: AsyncIterator<string>
+
+  constructor(response: Response) {
+    this.response = response
+    const body = response.body as ReadableStream<Uint8Array<ArrayBuffer>>
+    this.#pieces = body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
+  }
+
+  /** Reads until these words have come. */
+  async until(words: string): Promise<void> {
+    while (!this.text.includes(words)) {
+      assert.ok(await this.#more(), `${words} never came, but ${this.text}`)
+    }
+  }
+
+  /**
+   * Reads to the end.
+   *
+   * @param cut predictors whose calls didn't end although the run succeeded, so that their fields may be open
+   */
+  async frames(cut: readonly string[] = []): Promise<Frame[]> {
+    while (await this.#more());
+    const frames = framesOf(this.text, cut)
+    const end = frames.at(-1)
+    if (end?.type === 'error') assert.equal(end.request_id, this.response.headers.get('x-request-id'))
+    return frames
+  }
+
+  async #more(): Promise<boolean> {
+    const { value, done } = await this.#pieces.next()
+    this.text += value ?? ''
+    return !done
+  }
+}
+
+/** The error that a run ended with, which has this code. */
+export function errorOf(frames: readonly Frame[], code: string, predictor?: string): ErrorFrame {
+  const error = frames.at(-1) as ErrorFrame
+  assert.deepEqual([error.type, error.code], ['error', code], JSON.stringify(error))
+  if (predictor !== undefined) assert.equal(error.predictor, predictor)
+  return error
+}
+
+/** The prediction that a run ended with. */
+export function predictionOf(frames: readonly Frame[]): PredictionFrame {
+  const prediction = frames.at(-1) as PredictionFrame
+  assert.equal(prediction.type, 'prediction', JSON.stringify(prediction))
+  return prediction
 }
 
 /** A raw request with a question, for bare sockets. */
@@ -142,8 +236,10 @@ export function rawQuestion(question: string, headers = ''): string {
  * The frames of a whole stream, checked against the protocol: every event is one `data:` line of valid JSON, it
  * ends in a prediction or one error and then `[DONE]`, nothing follows, every field is closed as it should be, a
  * module's statuses stand around its tokens, and chunks joined are the prediction.
+ *
+ * @param cut predictors whose fields may be open although the run succeeded
  */
-export function framesOf(text: string): Frame[] {
+export function framesOf(text: string, cut: readonly string[] = []): Frame[] {
   assert.ok(text.endsWith('data: [DONE]\n\n'), `no [DONE] at the end: …${JSON.stringify(text.slice(-200))}`)
   assert.ok(!text.includes('\r') && !text.includes('\ufffd'))
   assert.ok(!text.includes(KEY), 'the key is in the stream')
@@ -156,11 +252,11 @@ export function framesOf(text: string): Frame[] {
     assert.match(event, /^data: \{.*\}$/)
     return frame.parse(JSON.parse(event.slice('data: '.length)))
   })
-  assertProtocol(frames)
+  assertProtocol(frames, cut)
   return frames
 }
 
-function assertProtocol(frames: readonly Frame[]): void {
+function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void {
   const ends = frames.filter(({ type }) => type === 'prediction' || type === 'error')
   assert.equal(ends.length, 1)
   const end = frames.at(-1) as Frame
@@ -185,14 +281,17 @@ function assertProtocol(frames: readonly Frame[]): void {
     written.add(lane)
     if (one.is_last) closed.add(lane)
   }
+  if (end.type === 'error') {
+    assert.equal(end.retryable, RETRYABLE.includes(end.code), `${end.code}: retryable`)
+    assert.doesNotMatch(end.message, /\d+\.\d+\.\d+\.\d+|:\/\/|\n|localhost/)
+  }
   if (end.type !== 'prediction') return
-  assert.deepEqual(closed, written, 'every field is closed')
-  const last = frames.findLast((one) => one.type === 'token')?.predictor
+  const left = [...written].filter((lane) => !closed.has(lane) && !cut.includes(JSON.parse(lane)[0]))
+  assert.deepEqual(left, [], 'every field is closed')
+  const last = frames.findLast((one) => one.type === 'token')
   for (const [field, value] of Object.entries(end.data)) {
-    const chunks = frames.filter(
-      (one) => one.type === 'token' && one.predictor === last && one.field === field,
-    )
-    if (chunks.length > 0) assert.equal(text(frames, last as string, field), value)
+    if (!last || !written.has(JSON.stringify([last.predictor, last.call, field]))) continue
+    assert.equal(text(frames, last.predictor, field, last.call), value)
   }
 }
 

@@ -31,9 +31,13 @@ export class Exchange {
     this.headers = headers
     this.body = body
     this.response = response
-    this.closed = once(response, 'close').then(() => {
-      this.isOpen = false
-      this.wasAborted = !response.writableFinished
+    // Not by `once`, which an error before it would reject.
+    this.closed = new Promise((resolve) => {
+      response.on('close', () => {
+        this.isOpen = false
+        this.wasAborted = !response.writableFinished
+        resolve()
+      })
     })
   }
 
@@ -129,7 +133,7 @@ export function completion(values: Record<string, string>): string {
   return `${fields.join('')}[[ ## completed ## ]]`
 }
 
-export type Script = (exchange: Exchange) => unknown
+export type Script = (exchange: Exchange, upstream: Upstream) => unknown
 
 /** Answers every predictor with a sentence that names its field and its question: tells runs apart. */
 export const echo: Script = (exchange) => {
@@ -138,13 +142,43 @@ export const echo: Script = (exchange) => {
   )
 }
 
+/** Answers the predictor that writes `field` by a script of its own, and echoes the others. */
+export const only =
+  (field: string, script: Script): Script =>
+  (exchange, upstream) =>
+    exchange.field === field ? script(exchange, upstream) : echo(exchange, upstream)
+
+/** Answers the first request of the predictor that writes `field` by a script, and echoes all others. */
+export const onlyFirst = (field: string, script: Script): Script => {
+  let isFirst = true
+  return only(field, (exchange, upstream) => {
+    if (!isFirst) return echo(exchange, upstream)
+    isFirst = false
+    return script(exchange, upstream)
+  })
+}
+
+/** Sends a body as it is, byte for byte, and ends it. */
+export const verbatim =
+  (body: string | Uint8Array): Script =>
+  (exchange) =>
+    exchange.open().response.end(body)
+
+/** Sends a completion in pieces of so many UTF-16 units, and finishes it. */
+export const completing =
+  (text: string, size?: number): Script =>
+  (exchange) =>
+    exchange.open().deltas(text, size).finish()
+
 export class Upstream {
   readonly exchanges: Exchange[] = []
+  readonly url: string
   readonly #server: Server
   readonly #arrivals = new EventEmitter()
   #script: Script
 
   private constructor(server: Server, script: Script) {
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
     this.#server = server
     this.#script = script
   }
@@ -157,16 +191,17 @@ export class Upstream {
       response.on('error', () => {}) // the service may leave at any moment
       upstream.exchanges.push(exchange)
       upstream.#arrivals.emit('request', exchange)
-      await upstream.#script(exchange)
+      await upstream.#script(exchange, upstream)
     })
-    const upstream = new Upstream(server, script)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
+    const upstream = new Upstream(server, script)
+    upstream.#arrivals.setMaxListeners(0)
     return upstream
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
+  get script(): Script {
+    return this.#script
   }
 
   /** What the requests from now on get. */
@@ -185,8 +220,19 @@ export class Upstream {
     return this.exchanges[index] as Exchange
   }
 
+  /** The requests for the predictor that writes this field. */
+  asking(field: string): Exchange[] {
+    return this.exchanges.filter((exchange) => exchange.field === field)
+  }
+
+  /** Refuses connections from now on; those that are open stay. */
+  stopListening(): void {
+    this.#server.close()
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections()
+    if (!this.#server.listening) return
     this.#server.close()
     await once(this.#server, 'close')
   }
