@@ -27,9 +27,6 @@ import type { OpenStreams } from './streams.ts'
 /** Bytes of a body. */
 const BODY_LIMIT = 128 * 1024
 
-/** Milliseconds that a client may take to send a request whole. */
-const REQUEST_TIMEOUT_MS = 30_000
-
 export type AppDeps = {
   readonly lm: LM
   readonly program: Program
@@ -38,6 +35,8 @@ export type AppDeps = {
   readonly streams: OpenStreams
   /** Whether the model can answer. */
   readonly isLoaded: () => boolean
+  /** Milliseconds that a client may take to send a request whole. */
+  readonly requestTimeoutMs?: number | undefined
 }
 
 export async function buildApp({
@@ -47,6 +46,7 @@ export async function buildApp({
   logger,
   streams,
   isLoaded,
+  requestTimeoutMs = 30_000,
 }: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
@@ -54,20 +54,24 @@ export async function buildApp({
     genReqId: ({ headers }) => requestId(headers),
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: 1_000 }, // how often Node looks for requests over that time
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
+      connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
+    },
     clientErrorHandler: refuseBadRequests,
   })
 
+  // First, so that what the next hooks refuse has it too.
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
   await app.register(cors, {
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST'],
     exposedHeaders: ['x-request-id', 'retry-after'],
   })
   acceptJsonOnly(app)
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-  })
   answerErrors(app)
 
   const document = openapi(config)
@@ -89,7 +93,7 @@ function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {
   return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : randomUUID()
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 function answerErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((request) => {

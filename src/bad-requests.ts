@@ -13,10 +13,11 @@ export function refuseBadRequests(error: Error & { code?: string }, socket: Sock
     return
   }
   const problem = problemOf(error.code)
-  const body = JSON.stringify(problem.toBody(randomUUID()))
+  const id = randomUUID()
+  const body = JSON.stringify(problem.toBody(id))
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
-      'connection: close\r\ncontent-type: application/problem+json\r\n' +
+      `connection: close\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
 }

@@ -10,8 +10,9 @@ export function questionSchema(maxChars: number) {
         .string('a string is needed')
         .trim()
         .min(1, 'a question is needed')
-        .max(maxChars, `at most ${maxChars} characters are taken`)
-        .describe('What to answer.'),
+        // Not by `max`, which counts code points: UTF-16 units are what clients and their input fields count.
+        .refine(({ length }) => length <= maxChars, `at most ${maxChars} characters are taken`)
+        .meta({ description: 'What to answer.', maxLength: maxChars }),
       include: z
         .array(
           z.enum(['reasoning', 'usage'], "only 'reasoning' and 'usage' can be included"),

@@ -1,0 +1,193 @@
+/** The process: how it starts, what it writes, how it ends. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { describe, type TestContext, test } from 'node:test'
+import { refusalOf } from './support/refusals.ts'
+import { ServerProcess } from './support/server-process.ts'
+import { errorOf, framesOf, KEY, predictionOf, Reading } from './support/service.ts'
+import { only, type Script, Upstream } from './support/upstream.ts'
+
+async function upstreamOf(t: TestContext, script?: Script): Promise<Upstream> {
+  const upstream = await Upstream.start(script)
+  t.after(() => upstream.close())
+  return upstream
+}
+
+/** Answers the branches, and compose once it is let go. */
+function heldBack(): { script: Script; go: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const script = only('answer', async (exchange) => {
+    exchange.open().delta('[[ ## answer ## ]]\nTo')
+    await promise
+    if (exchange.isOpen) exchange.delta(' the end.').finish()
+  })
+  return { script, go: resolve }
+}
+
+describe('the process', { concurrency: true }, () => {
+  test('a whole run leaves one line in the log, and neither question, answer nor key in it', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY })
+    const question = 'a-question-for-nobody-else'
+    predictionOf(framesOf(await (await server.post(question)).text()))
+    upstream.script = (exchange) => exchange.refuse(401, { error: { message: `Wrong key ${KEY}` } })
+    errorOf(framesOf(await (await server.post(question)).text()), 'upstream_auth')
+    server.child.kill('SIGTERM')
+    await server.assertEndsWell()
+
+    assert.equal(upstream.exchanges[0]?.headers.authorization, `Bearer ${KEY}`)
+    const ends = server.lines.filter(({ msg }) => msg === 'stream finished')
+    assert.deepEqual(
+      ends.map(({ outcome }) => outcome),
+      ['ok', 'upstream_auth'],
+    )
+    for (const secret of [KEY, question, 'answer on']) assert.ok(!server.stdout.includes(secret), server.stdout)
+  })
+
+  test('an endpoint without a key gets no authorization header', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    predictionOf(framesOf(await (await server.post('Q')).text()))
+    for (const { headers } of upstream.exchanges) assert.equal(headers.authorization, undefined)
+    server.child.kill('SIGTERM')
+    await server.assertEndsWell()
+  })
+
+  test('empty variables are unset ones', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: '', LM: ' ' })
+    const readiness = await fetch(`${server.url}/readyz`)
+    assert.deepEqual(await readiness.json(), {
+      status: 'ready',
+      model: { provider: 'openai', name: 'gpt-5-mini' },
+    })
+  })
+
+  test('P1 SIGTERM with open streams: they finish, and nothing new begins', async (t) => {
+    const { script, go } = heldBack()
+    const upstream = await upstreamOf(t, script)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    const open = await Promise.all([1, 2].map(async () => new Reading(await server.post('Q'))))
+    await Promise.all(open.map((reading) => reading.until('To')))
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 200)
+
+    server.child.kill('SIGTERM')
+    await server.logs('draining')
+    const readiness = await fetch(`${server.url}/readyz`)
+    assert.equal(readiness.status, 503)
+    assert.equal(((await readiness.json()) as { status: string }).status, 'draining')
+    assert.equal((await fetch(`${server.url}/livez`)).status, 200)
+    const refused = await server.post('Q')
+    assert.match(refused.headers.get('retry-after') ?? '', /^\d+$/)
+    await refusalOf(refused, 503, 'shutting_down')
+
+    go()
+    for (const reading of open) assert.equal(predictionOf(await reading.frames()).data['answer'], 'To the end.')
+    await server.assertEndsWell()
+    assert.equal(server.lines.at(-1)?.msg, 'stopped')
+  })
+
+  test('P1 SIGTERM with nothing to wait for ends it, whatever connections are kept', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    predictionOf(framesOf(await (await server.post('Q')).text()))
+    server.child.kill('SIGTERM')
+    await server.assertEndsWell()
+  })
+
+  test('P2 a stream that is longer than the drain time ends with an error that says so', async (t) => {
+    const { script } = heldBack()
+    const upstream = await upstreamOf(t, script)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, DRAIN_MS: '100' })
+    const reading = new Reading(await server.post('Q'))
+    await reading.until('To')
+    server.child.kill('SIGTERM')
+    assert.ok(errorOf(await reading.frames(), 'shutting_down').retryable)
+    await server.assertEndsWell()
+    const ends = server.lines.filter(({ msg }) => msg === 'stream finished')
+    assert.deepEqual(
+      ends.map(({ outcome }) => outcome),
+      ['shutting_down'],
+    )
+    await Promise.all(upstream.exchanges.map(({ closed }) => closed))
+    assert.ok(upstream.asking('answer')[0]?.wasAborted)
+  })
+
+  test("P2 a reader that takes nothing can't hold it up", async (t) => {
+    const upstream = await upstreamOf(t, async (exchange) => {
+      const { response } = exchange.open().delta(`[[ ## ${exchange.field} ## ]]\n`)
+      while (exchange.isOpen) {
+        exchange.delta('On and on. '.repeat(10_000))
+        if (response.writableNeedDrain) await Promise.race([once(response, 'drain'), exchange.closed])
+      }
+    })
+    const server = await ServerProcess.start(t, {
+      OPENAI_BASE_URL: upstream.url,
+      DRAIN_MS: '100',
+      MAX_COMPLETION_CHARS: '1000000000',
+    })
+    const response = await server.post('Q')
+    const reader = response.body?.getReader()
+    await reader?.read()
+    server.child.kill('SIGTERM')
+    await server.assertEndsWell()
+  })
+
+  for (const signals of [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+  ] as const) {
+    test(`P3 ${signals.join(' and ')}: asked twice, it ends at once`, async (t) => {
+      const upstream = await upstreamOf(t, () => {})
+      const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, DRAIN_MS: '600000' })
+      await server.post('Q')
+      server.child.kill(signals[0])
+      await server.logs('draining')
+      server.child.kill(signals[1])
+      assert.deepEqual(await server.exit, { code: 1, signal: null })
+      assert.equal(server.stderr, '')
+    })
+  }
+
+  test('P4 SIGTERM while it starts ends it without a word', async (t) => {
+    const upstream = await upstreamOf(t)
+    for (let delay = 0; delay < 10; delay++) {
+      const server = ServerProcess.spawn(t, { OPENAI_BASE_URL: upstream.url })
+      await once(server.child, 'spawn')
+      setTimeout(() => server.child.kill('SIGTERM'), delay * 60)
+      const { code, signal } = await server.exit
+      assert.ok(code === 0 || signal === 'SIGTERM', `${code} ${signal}`)
+      assert.equal(server.stderr, '')
+    }
+  })
+
+  test('P9 a port that is taken is named in one line', async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    t.after(() => taken.close())
+    const { port } = taken.address() as AddressInfo
+    const server = ServerProcess.spawn(t, { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1', PORT: `${port}` })
+    assert.deepEqual(await server.exit, { code: 1, signal: null })
+    assert.match(server.stderr, new RegExp(`^[^\\n]*EADDRINUSE[^\\n]*:${port}[^\\n]*PORT[^\\n]*\\n$`))
+  })
+
+  test('P9 bad variables are named, all of them, and their values kept', async (t) => {
+    const server = ServerProcess.spawn(t, {
+      PORT: 'eighty',
+      OPENAI_API_KEY: 'sk secret',
+      OPENAI_BASE_URL: 'localhost:11434',
+      LOG_LEVEL: 'loud',
+      STALL_MS: '0',
+    })
+    assert.deepEqual(await server.exit, { code: 2, signal: null })
+    assert.equal(server.stdout, '')
+    assert.doesNotMatch(server.stderr, /secret|\n {4}at /)
+    const [title, ...lines] = server.stderr.trimEnd().split('\n')
+    assert.equal(title, 'The configuration is wrong:')
+    assert.deepEqual(
+      lines.map((line) => /^ {2}(\w+): .+/.exec(line)?.[1]).sort(),
+      ['LOG_LEVEL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL', 'PORT', 'STALL_MS'],
+    )
+  })
+})
