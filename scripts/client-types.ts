@@ -1,0 +1,23 @@
+/** The client's declarations in one file that imports nothing, made from its sources. */
+import { readFile } from 'node:fs/promises'
+import { isolatedDeclaration } from 'oxc-transform'
+
+/** The modules whose declarations are the client's face, what is used before what uses it. */
+const MODULES = [
+  'core/frame.ts',
+  'core/description.ts',
+  'client/errors.ts',
+  'client/run-state.ts',
+  'client/stream-run.ts',
+]
+
+/** @throws Error where a declaration doesn't follow from its module alone */
+export async function clientTypes(): Promise<string> {
+  const files = MODULES.map(async (path) => {
+    const source = await readFile(new URL(`../src/${path}`, import.meta.url), 'utf8')
+    const { code, errors } = await isolatedDeclaration(path, source)
+    if (errors.length > 0) throw new Error(`${path}: ${errors.map(({ message }) => message).join('; ')}`)
+    return code.replace(/^import .*$\n/gm, '').replace(/^export \{\};?$\n/gm, '')
+  })
+  return `// Made by 'npm run build:client' from the client's sources.\n${(await Promise.all(files)).join('\n')}export {};\n`
+}
