@@ -20,6 +20,7 @@ import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { clientRoutes } from './routes/client.ts'
 import { healthRoutes } from './routes/health.ts'
+import { playgroundRoutes } from './routes/playground.ts'
 import { programRoute } from './routes/program.ts'
 import { streamRoute } from './routes/stream.ts'
 import type { OpenStreams } from './streams.ts'
@@ -82,6 +83,7 @@ export async function buildApp({
   streamRoute(app, { lm, program, config, streams })
   programRoute(app, program)
   await clientRoutes(app)
+  await playgroundRoutes(app)
   return app
 }
 

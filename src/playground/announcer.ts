@@ -1,0 +1,40 @@
+/**
+ * Tells screen readers what sighted readers see at a glance: where each lane stands, and the finished answer once.
+ * Tokens aren't read out.
+ */
+import type { Lane, RunState } from '../client/index.ts'
+import { el } from './dom.ts'
+import { keyOf, nameOf, outputsOf, standing } from './words.ts'
+
+export class Announcer {
+  readonly #log: HTMLElement
+  readonly #said = new Map<string, string>()
+  #isOver = false
+
+  /** @param log an element whose additions are read out */
+  constructor(log: HTMLElement) {
+    this.#log = log
+    log.replaceChildren()
+  }
+
+  /** @param answer the lane that holds the answer */
+  tell(state: RunState, answer: Lane | undefined): void {
+    for (const lane of state.lanes) {
+      const standsAt = standing(lane)
+      if (lane.phase === 'pending' || this.#said.get(keyOf(lane)) === standsAt) continue
+      this.#said.set(keyOf(lane), standsAt)
+      this.#say(`${nameOf(lane)}: ${standsAt}`)
+      if (lane.phase === 'failed' && lane.message) this.#say(lane.message)
+    }
+    if (state.phase === 'running' || this.#isOver) return
+    this.#isOver = true
+    if (state.phase === 'done' && answer) {
+      const text = outputsOf(answer).map(([, field]) => field.text)
+      this.#say(`The answer: ${text.join('\n')}`)
+    }
+  }
+
+  #say(sentence: string): void {
+    this.#log.append(el('p', '', sentence))
+  }
+}

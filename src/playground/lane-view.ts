@@ -1,0 +1,128 @@
+/** One lane: where it stands, what it writes, its reasoning folded under it, and what went wrong in it. */
+import type { Lane, RunState } from '../client/index.ts'
+import { copyButton } from './copy-button.ts'
+import { el, setAttribute, setText } from './dom.ts'
+import { Follow } from './follow.ts'
+import { StreamedText } from './streamed-text.ts'
+import { troubleNote, troubleOf } from './trouble.ts'
+import { elapsed, keyOf, nameOf, outputsOf, REASONING, seconds, standing } from './words.ts'
+
+export type LaneOptions = {
+  readonly lane: Lane
+  readonly isAnswer: boolean
+  readonly askAgain: () => void
+}
+
+export class LaneView {
+  readonly element: HTMLElement
+  readonly #standing = el('span', 'standing')
+  readonly #message = el('span', 'message')
+  readonly #clock = el('span', 'clock')
+  readonly #body = el('div', 'body')
+  readonly #follow: Follow
+  readonly #outputs = new Map<string, StreamedText>()
+  readonly #reasoning = new StreamedText()
+  readonly #reasoningLabel = el('summary', '', REASONING)
+  readonly #fold = el('details', 'reasoning', this.#reasoningLabel, this.#reasoning.element)
+  readonly #notes = el('div', 'notes')
+  readonly #figures = el('p', 'figures')
+  readonly #askAgain: () => void
+  #lane: Lane
+  #shown: Lane | undefined
+
+  constructor({ lane, isAnswer, askAgain }: LaneOptions) {
+    this.#lane = lane
+    this.#askAgain = askAgain
+    const title = el('h2', '', nameOf(lane))
+    title.id = `lane ${keyOf(lane)}`.replaceAll(' ', '-')
+    const copy = copyButton(nameOf(lane), () => this.#text())
+    const head = el('header', 'head', title, this.#clock, copy)
+    const mark = el('span', 'mark')
+    mark.ariaHidden = 'true'
+    const status = el('p', 'status', mark, this.#standing, this.#message)
+    this.element = el(
+      'section',
+      isAnswer ? 'lane answer' : 'lane',
+      head,
+      status,
+      this.#body,
+      this.#notes,
+      this.#fold,
+      this.#figures,
+    )
+    this.element.setAttribute('aria-labelledby', title.id)
+    // It scrolls, so the keyboard has to get there.
+    this.#body.tabIndex = 0
+    this.#body.role = 'group'
+    this.#body.setAttribute('aria-labelledby', title.id)
+    this.#fold.hidden = true
+    this.#follow = new Follow(this.#body)
+  }
+
+  show(lane: Lane, now: number): void {
+    setText(this.#clock, elapsed(lane, now))
+    if (lane === this.#shown) return
+    this.#lane = lane
+    setAttribute(this.element, 'data-phase', lane.phase)
+    setText(this.#standing, standing(lane))
+    setText(this.#message, lane.phase === 'failed' || lane.phase === 'stopped' ? '' : (lane.message ?? ''))
+    this.#showTexts(lane)
+    setText(this.#figures, figures(lane))
+    this.#shown = lane
+  }
+
+  /** Shows what only the end of the run tells. */
+  showEnd(lane: Lane, { error, truncated }: RunState): void {
+    if (error && lane.phase === 'failed') this.#notes.append(troubleNote(troubleOf(error), this.#askAgain))
+    if (truncated.includes(lane.predictor)) {
+      const message = 'The model ran into its token limit: this text ends early.'
+      this.#notes.append(troubleNote({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))
+    }
+  }
+
+  /** Call it after everything else of an animation frame has been written. */
+  keepUp(): void {
+    this.#follow.keep()
+  }
+
+  #showTexts(lane: Lane): void {
+    const outputs = outputsOf(lane)
+    for (const [name, { text }] of outputs) {
+      let output = this.#outputs.get(name)
+      if (!output) {
+        output = new StreamedText()
+        this.#outputs.set(name, output)
+        if (outputs.length > 1) this.#body.append(el('h3', '', name))
+        this.#body.append(output.element)
+      }
+      output.show(text)
+    }
+    const reasoning = lane.fields[REASONING]
+    if (!reasoning || reasoning.text === '') return
+    this.#fold.hidden = false
+    this.#reasoning.show(reasoning.text)
+    setText(this.#reasoningLabel, `${REASONING} (${reasoning.text.length.toLocaleString('en')} characters)`)
+  }
+
+  /** What it has written: the text alone, or each under its name if it writes several. */
+  #text(): string {
+    const outputs = outputsOf(this.#lane)
+    return outputs.length === 1
+      ? (outputs[0]?.[1].text ?? '')
+      : outputs.map(([name, { text }]) => `${name}:\n${text}`).join('\n\n')
+  }
+}
+
+function figures({ startedAt, firstTokenAt, usage }: Lane): string {
+  const parts: string[] = []
+  if (startedAt !== undefined && firstTokenAt !== undefined) {
+    parts.push(`first token after ${seconds(firstTokenAt - startedAt)}`)
+  }
+  if (usage) {
+    parts.push(`${usage.input_tokens.toLocaleString('en')} tokens in`)
+    parts.push(`${usage.output_tokens.toLocaleString('en')} out`)
+    const writing = usage.duration_ms - usage.first_token_ms
+    if (writing >= 100) parts.push(`${Math.round((usage.output_tokens / writing) * 1000)} a second`)
+  }
+  return parts.join(' · ')
+}

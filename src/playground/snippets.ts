@@ -1,0 +1,40 @@
+/** The code that asks what the page asks: for a shell, and for a browser's console or Node. */
+
+export type Asked = { readonly url: URL; readonly question: string; readonly include: readonly string[] }
+
+const at = (url: URL) => new URL('v1/stream', url).href
+
+/** In single quotes a shell changes nothing; a single quote itself stands outside of them. */
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
+
+export function curlCode({ url, question, include }: Asked): string {
+  return [
+    `curl -N ${quoted(at(url))} \\`,
+    `  -H 'content-type: application/json' \\`,
+    `  -d ${quoted(JSON.stringify({ question, include }))}`,
+  ].join('\n')
+}
+
+/** It reads events with three lines and no library, because the service sends each as exactly one `data:` line. */
+export function fetchCode({ url, question, include }: Asked): string {
+  return `const response = await fetch(${JSON.stringify(at(url))}, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(${JSON.stringify({ question, include })}),
+})
+if (!response.ok) throw new Error((await response.json()).detail)
+
+let rest = ''
+for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+  const lines = (rest + text).split('\\n')
+  rest = lines.pop()
+  for (const line of lines) {
+    if (!line.startsWith('data: {')) continue // blank lines, keep-alive comments, [DONE]
+    const frame = JSON.parse(line.slice('data: '.length))
+    console.log(frame)
+  }
+}
+
+// With types, and a state to render: import { streamRun, reduceRun } from ${JSON.stringify(new URL('client.js', url).href)}
+`
+}

@@ -1,0 +1,113 @@
+/** Which lane waited and wrote when: a bar for each, on one scale of time, so that overlap is seen at a glance. */
+import type { Lane, RunState } from '../client/index.ts'
+import { el, setAttribute, setText } from './dom.ts'
+import { elapsed, keyOf, nameOf, seconds } from './words.ts'
+
+/** Milliseconds that the scale may have while a run goes on: it grows in steps, so that bars don't creep back. */
+const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
+
+/** Milliseconds between the scale's lines. */
+const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].map((one) => one * 1_000)
+const MOST_TICKS = 6
+
+export class Timeline {
+  readonly element: HTMLElement
+  readonly #list = el('ol', 'rows')
+  readonly #axis = el('span', 'axis')
+  readonly #axisRow = el('li', 'axis-row', this.#axis)
+  readonly #total = el('span', 'total')
+  readonly #rows = new Map<string, Row>()
+  #scale = 0
+
+  constructor() {
+    this.#axisRow.ariaHidden = 'true'
+    const legend = el('p', 'legend')
+    for (const phase of ['waiting', 'first token', 'streaming', 'done']) {
+      legend.append(el('span', `key ${phase.replace(' ', '-')}`, phase))
+    }
+    this.element = el(
+      'section',
+      'timeline',
+      el('header', 'head', el('h2', '', 'Timeline'), legend, this.#total),
+      this.#list,
+    )
+  }
+
+  show(state: RunState, now: number): void {
+    if (this.#rows.size !== state.lanes.length) this.#addRows(state.lanes)
+    const end = state.endedAt ?? now
+    const total = Math.max(end - state.startedAt, 1)
+    setText(
+      this.#total,
+      `${state.phase === 'running' ? 'running' : state.phase === 'done' ? 'total' : state.phase} ${seconds(total)}`,
+    )
+    setAttribute(this.#total, 'data-phase', state.phase)
+    this.#showScale(
+      state.phase === 'running' ? (SCALES.find((scale) => scale >= total) ?? total * 1.25) : total,
+    )
+    for (const lane of state.lanes) {
+      this.#rows.get(keyOf(lane))?.show(lane, { now: end, from: state.startedAt, scale: this.#scale })
+    }
+  }
+
+  #addRows(lanes: readonly Lane[]): void {
+    for (const lane of lanes) {
+      const row = this.#rows.get(keyOf(lane)) ?? new Row(lane)
+      this.#rows.set(keyOf(lane), row)
+      this.#list.append(row.element) // moves those that are there, so that further calls stand behind the first
+    }
+    this.#list.append(this.#axisRow)
+  }
+
+  #showScale(scale: number): void {
+    if (scale === this.#scale) return
+    this.#scale = scale
+    const tick = TICKS.find((one) => scale / one <= MOST_TICKS) ?? scale / MOST_TICKS
+    this.element.style.setProperty('--tick', percent(tick / scale))
+    const labels: HTMLElement[] = []
+    // The last label needs room to the right of its line.
+    for (let at = 0; at <= scale * 0.96; at += tick) {
+      const label = el('span', '', at === 0 ? '0' : `${at / 1000} s`)
+      label.style.left = percent(at / scale)
+      labels.push(label)
+    }
+    this.#axis.replaceChildren(...labels)
+  }
+}
+
+class Row {
+  readonly element: HTMLElement
+  readonly #clock = el('span', 'clock')
+  readonly #waiting = el('span', 'segment waiting')
+  readonly #writing = el('span', 'segment writing')
+  #shown = ''
+
+  constructor(lane: Lane) {
+    const track = el('span', 'track', this.#waiting, this.#writing)
+    track.ariaHidden = 'true'
+    this.element = el('li', '', el('span', 'name', nameOf(lane)), track, this.#clock)
+  }
+
+  show(lane: Lane, { now, from, scale }: { now: number; from: number; scale: number }): void {
+    setText(this.#clock, elapsed(lane, now))
+    const start = lane.startedAt ?? now
+    const end = lane.startedAt === undefined ? start : (lane.endedAt ?? now)
+    const first = lane.firstTokenAt ?? end
+    const places = [start, first, end].map((at) => percent((at - from) / scale))
+    const shown = `${places.join()} ${lane.phase}`
+    if (shown === this.#shown) return
+    this.#shown = shown
+    setAttribute(this.element, 'data-phase', lane.phase)
+    setAttribute(this.element, 'data-wrote', String(lane.firstTokenAt !== undefined))
+    place(this.#waiting, start - from, first - from, scale)
+    place(this.#writing, first - from, end - from, scale)
+  }
+}
+
+/** Written from the script: a policy without inline styles allows this, and no style attribute in the markup. */
+function place({ style }: HTMLElement, start: number, end: number, scale: number): void {
+  style.left = percent(start / scale)
+  style.width = percent((end - start) / scale)
+}
+
+const percent = (part: number) => `${(part * 100).toFixed(2)}%`

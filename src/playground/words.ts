@@ -1,0 +1,47 @@
+/** How the page says times, names and where a lane stands. */
+import type { Lane } from '../client/index.ts'
+
+/** A duration in milliseconds: `2.1 s`, `1 min 05 s`. */
+export function seconds(ms: number): string {
+  if (ms < 59_950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`
+  const whole = Math.round(ms / 1000)
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listed(names: readonly string[]): string {
+  const last = names.at(-1) ?? ''
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
+}
+
+/** What tells one lane from all others. */
+export const keyOf = ({ predictor, call }: Lane) => `${predictor} ${call}`
+
+export const nameOf = ({ predictor, call }: Lane) => (call > 1 ? `${predictor} · call ${call}` : predictor)
+
+/** The field that a predictor may write before those it is there for. */
+export const REASONING = 'reasoning'
+
+/** The texts that a lane is there for, in order. */
+export const outputsOf = ({ fields }: Lane) => Object.entries(fields).filter(([name]) => name !== REASONING)
+
+/** Where a lane stands, in a word or two. */
+export function standing(lane: Lane): string {
+  switch (lane.phase) {
+    case 'pending':
+      return `waits for ${listed(lane.waitsFor)}`
+    case 'waiting':
+      return 'waiting'
+    case 'streaming':
+      return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
+    case 'stopped':
+      return lane.startedAt === undefined ? 'not run' : 'stopped'
+    default:
+      return lane.phase
+  }
+}
+
+/** How long a lane has been at work, or was. */
+export function elapsed({ startedAt, endedAt }: Lane, now: number): string {
+  return startedAt === undefined ? '–' : seconds((endedAt ?? now) - startedAt)
+}
