@@ -2,12 +2,10 @@
 import { buildApp } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { createLM } from './lm/create.ts'
+import { modelName } from './lm/lm.ts'
 import { createLogger } from './log.ts'
 import { parallelComposer as program } from './programs/parallel-composer.ts'
 import { OpenStreams } from './streams.ts'
-
-/** What a model is called where a person reads it. */
-const modelName = ({ name, note }: { name: string; note?: string }) => (note ? `${name} (${note})` : name)
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
@@ -46,7 +44,15 @@ async function main(): Promise<void> {
   }
 }
 
+/** What to do about an address that can't be listened at. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: '. Set PORT to a free one.',
+  EACCES: '. Set PORT to one that needs no privileges.',
+  EADDRNOTAVAIL: '. Set HOST to an address of this machine.',
+  ENOTFOUND: '. Set HOST to an address of this machine.',
+}
+
 main().catch((error: Error & { code?: string }) => {
-  console.error(error.code === 'EADDRINUSE' ? `${error.message}. Set PORT to a free one.` : error.message)
+  console.error(`${error.message}${REMEDIES[error.code ?? ''] ?? ''}`)
   process.exit(error instanceof ConfigError ? 2 : 1)
 })

@@ -29,6 +29,11 @@ export type Usage = {
   readonly outputTokens: number
 }
 
+export type ModelInfo = { readonly provider: string; readonly name: string; readonly note?: string }
+
+/** What a model is called wherever a person reads it. */
+export const modelName = ({ name, note }: ModelInfo) => (note ? `${name} (${note})` : name)
+
 export type CallOptions = {
   /** What is asked for, for providers that can force a format. */
   readonly signature: Signature
@@ -41,7 +46,7 @@ export type CallOptions = {
 /** A plain object, not an instance of a class: wrappers spread it, which would drop inherited methods. */
 export interface LM {
   /** What a person is told about the model. `note` says what not to expect of it. */
-  readonly model: { readonly provider: string; readonly name: string; readonly note?: string }
+  readonly model: ModelInfo
 
   /**
    * Makes the model ready to answer. Called once, before or while the first calls come.

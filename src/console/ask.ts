@@ -1,0 +1,115 @@
+/**
+ * `npm run ask -- "question"`: a run on the console.
+ *
+ * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for wrong words or a wrong configuration, 130
+ * and 143 after SIGINT and SIGTERM.
+ */
+import { text as readAll } from 'node:stream/consumers'
+import { endRun, type Frame, IncompleteStreamError, reduceRun, startRun } from '../client/index.ts'
+import { ConfigError } from '../config.ts'
+import { Board } from './board.ts'
+import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
+import { type Options, readOptions, USAGE, UsageError } from './options.ts'
+import { PlainLog } from './plain.ts'
+import { type Source, service, thisProcess } from './source.ts'
+
+const say = (text: string) => void process.stderr.write(text)
+
+/** A person at a terminal that can be drawn on; everything else gets plain text. */
+function isDrawable({ json }: Options): boolean {
+  const { NO_COLOR, CI, TERM } = process.env
+  return !json && process.stdout.isTTY && process.stderr.isTTY && !NO_COLOR && !CI && TERM !== 'dumb'
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  const question = options.question ?? (process.stdin.isTTY ? '' : (await readAll(process.stdin)).trim())
+  if (question === '') throw new UsageError('There is no question.')
+
+  const interrupted = new AbortController()
+  let exitCode = 0
+  const interrupt = (code: number) => () => {
+    if (interrupted.signal.aborted) process.exit(code) // asked twice: at once
+    exitCode = code
+    interrupted.abort(new Error('interrupted'))
+  }
+  process.on('SIGINT', interrupt(130))
+  process.on('SIGTERM', interrupt(143))
+
+  let source: Source | undefined
+  try {
+    source = options.url
+      ? await service(options.url, interrupted.signal)
+      : await thisProcess((line) => say(`${line}\n`))
+    await show(source, question, options, interrupted.signal)
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+  } finally {
+    await source?.close()
+  }
+  return exitCode
+}
+
+/** @throws Error with what the run failed of */
+async function show(source: Source, question: string, options: Options, signal: AbortSignal): Promise<void> {
+  const drawable = isDrawable(options)
+  if (!options.json) say(`${harmlessLine(source.model)}\n`)
+  let state = startRun(source.program, performance.now())
+  const board = drawable ? new Board(process.stderr, state, options) : undefined
+  const plain = new PlainLog(options.json ? () => {} : say)
+  try {
+    for await (const frame of source.ask(question, { reasoning: options.reasoning, signal })) {
+      state = reduceRun(state, frame, performance.now())
+      if (options.json) process.stdout.write(`${harmlessJson(frame)}\n`)
+      else if (board) board.show(state)
+      else plain.take(frame)
+    }
+  } catch (error) {
+    state = endRun(
+      state,
+      error instanceof IncompleteStreamError ? 'incomplete' : 'stopped',
+      performance.now(),
+    )
+    throw error
+  } finally {
+    board?.show(endRun(state, 'stopped', performance.now()))
+    board?.end()
+  }
+  if (signal.aborted) return
+  if (state.error) throw new RunFailed(state.error)
+  if (state.prediction && !options.json) writeAnswer(Object.values(state.prediction).at(-1) ?? '', drawable)
+}
+
+/** Ordinary text, so that it stays in a terminal's scroll-back. */
+function writeAnswer(answer: string, drawable: boolean): void {
+  process.stdout.write(`${drawable ? '\n' : ''}${harmlessText(answer)}\n`)
+}
+
+/** The run's own error frame, as one line. */
+class RunFailed extends Error {
+  constructor({ predictor, message, code, retryable }: Extract<Frame, { type: 'error' }>) {
+    const where = predictor ? `${predictor}: ` : ''
+    super(`${where}${message} (${code}${retryable ? ', asking again may help' : ''})`)
+  }
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0) // whoever read has read enough
+})
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: Error) => {
+    if (error instanceof ConfigError) say(`${error.message}\n`)
+    else say(`${harmlessLine(error.message)}\n`)
+    if (error instanceof UsageError) say(`\n${USAGE}`)
+    process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1
+  },
+)

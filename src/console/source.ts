@@ -1,0 +1,83 @@
+/** Where a run comes from: this very process, or a running service. Whoever shows it can't tell. */
+import { randomUUID } from 'node:crypto'
+import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
+import { readConfig } from '../config.ts'
+import { describe } from '../core/describe.ts'
+import { RunError } from '../core/errors.ts'
+import { streamify } from '../core/streamify.ts'
+import { createLM } from '../lm/create.ts'
+import { type ModelInfo, modelName } from '../lm/lm.ts'
+import { parallelComposer as program } from '../programs/parallel-composer.ts'
+
+export type Source = {
+  /** Which model answers, for people. */
+  readonly model: string
+  readonly program: ProgramDescription
+  /** Runs the program. The signal ends the run; then what is left of it is over when the frames are. */
+  readonly ask: (question: string, options: AskOptions) => AsyncIterable<Frame>
+  readonly close: () => Promise<void>
+}
+
+export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSignal }
+
+/**
+ * The program in this process, with the model that the environment asks for.
+ *
+ * @param log gets a line for what takes a moment
+ * @throws ConfigError; an Error fit to be shown where the model can't be loaded
+ */
+export async function thisProcess(log: (message: string) => void): Promise<Source> {
+  const config = readConfig(process.env)
+  const predictors = program.places.map(({ predictor }) => predictor)
+  const lm = createLM(config, predictors, log)
+  await lm.load?.()
+  return {
+    model: modelName(lm.model),
+    program: describe(program),
+    async *ask(question, { reasoning, signal }) {
+      const timeout = new AbortController()
+      const timer = setTimeout(() => timeout.abort(new RunError('run_timeout')), config.RUN_TIMEOUT_MS)
+      const run = streamify(
+        program,
+        { question },
+        { lm, signal: AbortSignal.any([signal, timeout.signal]), id: randomUUID(), include: { reasoning } },
+      )
+      try {
+        for await (const frames of run.frames) {
+          if (signal.aborted) break
+          yield* frames
+        }
+      } finally {
+        clearTimeout(timer)
+        await run.finished
+      }
+    },
+    close: async () => lm.close?.(),
+  }
+}
+
+/**
+ * A running service.
+ *
+ * @throws NotTheServiceError, RefusedError; an Error that says so when nothing answers
+ */
+export async function service(url: URL, signal: AbortSignal): Promise<Source> {
+  const description = await describeProgram({ url, signal }).catch((error) => {
+    if (!(error instanceof TypeError)) throw error // fetch's own, when there was no answer at all
+    throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
+  })
+  return {
+    model: await modelOf(url, signal),
+    program: description,
+    ask: (question, { reasoning, signal }) =>
+      streamRun({ url, question, signal, ...(reasoning && { include: ['reasoning'] }) }),
+    close: async () => {},
+  }
+}
+
+async function modelOf(url: URL, signal: AbortSignal): Promise<string> {
+  const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`)
+  const answer = await fetch(new URL('readyz', base), { signal })
+  const { model } = (await answer.json()) as { model: ModelInfo }
+  return modelName(model)
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text as readAll } from 'node:stream/consumers'
+import test, { type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import stringWidth from 'string-width'
+import { frame } from '../src/core/schemas.ts'
+import { Service } from './support/service.ts'
+import { Terminal } from './support/terminal.ts'
+import { type Exchange, echo, type Script, Upstream } from './support/upstream.ts'
+
+const ASK = 'src/console/ask.ts'
+const root = fileURLToPath(new URL('../', import.meta.url))
+
+async function upstream(t: TestContext, script: Script = echo): Promise<Upstream> {
+  const started = await Upstream.start(script)
+  t.after(() => started.close())
+  return started
+}
+
+/** Answers with a text for one field and with the echo for all others. */
+const saying = (field: string, text: string): Script => {
+  return (exchange, upstream) =>
+    exchange.field === field ? exchange.answer({ reasoning: 'r', [field]: text }) : echo(exchange, upstream)
+}
+
+/** Runs the console without a terminal. */
+async function pipe(args: readonly string[], env: Record<string, string>, input = '') {
+  const child = spawn(process.execPath, [ASK, ...args], { cwd: root, env: { ...process.env, ...env } })
+  child.stdin.end(input)
+  const [stdout, stderr, [code]] = await Promise.all([
+    readAll(child.stdout),
+    readAll(child.stderr),
+    once(child, 'close'),
+  ])
+  return { stdout, stderr, code: code as number }
+}
+
+test('on a terminal each predictor has a row that is updated in place, and the answer stays below', async (t) => {
+  const held: Exchange[] = []
+  const up = await upstream(t, (exchange) => {
+    exchange
+      .open()
+      .delta(`[[ ## reasoning ## ]]\nr\n\n[[ ## ${exchange.field} ## ]]\nso ${exchange.field} begins`)
+    held.push(exchange)
+  })
+  const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url, OPENAI_MODEL: 'some-model' })
+  const begun = await terminal.until((lines) =>
+    lines.some((line) => /\[evidence\.probe\].*so evidence begins/.test(line)),
+  )
+  assert.match(begun[0] as string, /^some-model$/)
+  assert.match(begun[1] as string, /^\S \[ideas\.brainstorm\] +\d+\.\d s {2}so brainstorm begins$/)
+  assert.match(begun[3] as string, /^· \[compose\] +waits for ideas\.brainstorm and evidence\.probe$/)
+  assert.equal(begun.length, 4)
+
+  for (const exchange of held) exchange.delta(' and ends').finish()
+  await terminal.until((lines) => lines.some((line) => /\[compose\].*so answer begins/.test(line)))
+  held[2]?.delta(' and ends').finish()
+  assert.equal(await terminal.exited, 0)
+  const ended = await terminal.until((lines) => lines.at(-1) === 'so answer begins and ends')
+  assert.deepEqual(
+    ended.map((line) => line.replace(/\d+\.\d s/, 'N s').replace(/ +/g, ' ')),
+    [
+      'some-model',
+      '✔ [ideas.brainstorm] N s so brainstorm begins and ends',
+      '✔ [evidence.probe] N s so evidence begins and ends',
+      '✔ [compose] N s so answer begins and ends',
+      '',
+      'so answer begins and ends',
+    ],
+  )
+  assert.ok(
+    terminal.raw.endsWith('\u001b[?25h') ||
+      terminal.raw.lastIndexOf('\u001b[?25h') > terminal.raw.lastIndexOf('\u001b[?25l'),
+  )
+})
+
+test('the newest text stays in view, cut to the terminal, also after a resize', async (t) => {
+  const wide = '漢字かなe\u0301👍'.repeat(20)
+  const up = await upstream(t, (exchange) => {
+    exchange.open().delta(`[[ ## ${exchange.field} ## ]]\n${wide} the end`)
+  })
+  const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url }, 70)
+  for (const columns of [70, 50, 90]) {
+    terminal.resize(columns, 24)
+    await terminal.until((lines) => {
+      const rows = lines.filter((line) => /\[.*…/.test(line) && line.endsWith('the end'))
+      const fits = rows.every((row) => stringWidth(row) > columns - 5 && stringWidth(row) < columns)
+      return rows.length === 2 && fits && lines.length === 4
+    })
+  }
+})
+
+test('a row stays one row where the terminal takes emoji for wider than they are', async (t) => {
+  const up = await upstream(t, (exchange) => {
+    exchange.open().delta(`[[ ## ${exchange.field} ## ]]\n${'👩‍👩‍👧‍👦'.repeat(60)}`)
+  })
+  const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url })
+  await terminal.until((lines) => lines.filter((line) => line.includes('👩')).length === 2)
+  await terminal.until((lines) => lines[1]?.includes(' 0.5 s') ?? false) // some drawings later
+  assert.equal(terminal.lines.length, 4)
+})
+
+test('Ctrl-C ends the models’ streams and leaves the terminal as it was', async (t) => {
+  const up = await upstream(t, (exchange) => exchange.open().delta(`[[ ## ${exchange.field} ## ]]\nbegun`))
+  const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url })
+  await terminal.until((lines) => lines.filter((line) => line.endsWith('begun')).length === 2)
+  terminal.type('\u0003')
+  assert.equal(await terminal.exited, 130)
+  await Promise.all(up.exchanges.map(({ closed }) => closed))
+  assert.ok(up.exchanges.every(({ wasAborted }) => wasAborted))
+  const lines = await terminal.until((lines) => lines.filter((line) => line.startsWith('✖')).length === 3)
+  assert.equal(lines.length, 4)
+  assert.equal(terminal.cursorLine, 4, 'the cursor stands below the board')
+  assert.ok(
+    terminal.raw.lastIndexOf('\u001b[?25h') > terminal.raw.lastIndexOf('\u001b[?25l'),
+    'the cursor is hidden',
+  )
+})
+
+const HOSTILE = 'a\u001b[2J\u001b]0;title\u0007b\u009b31mc\u202ed\u0000e\rf'
+
+test('control characters of a model never reach the terminal raw', async (t) => {
+  const up = await upstream(t, saying('answer', HOSTILE))
+  const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url })
+  assert.equal(await terminal.exited, 0)
+  const lines = await terminal.until((lines) => lines.at(-1)?.startsWith('a␛[2J') ?? false)
+  assert.equal(lines.at(-1), 'a␛[2J␛]0;title␇b\ufffd31mc\ufffdd␀e␍f')
+  for (const harmful of ['\u001b[2J', '\u001b]0', '\u009b', '\u202e', '\u0000'])
+    assert.ok(!terminal.raw.includes(harmful))
+})
+
+test('in a pipe the answer alone goes to standard output', async (t) => {
+  const up = await upstream(t)
+  const { stdout, stderr, code } = await pipe(['why?'], { OPENAI_BASE_URL: up.url })
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'])
+  assert.match(stderr, /^\[ideas\.brainstorm brainstorm\] brainstorm on why\?$/m)
+  assert.ok(!stderr.includes('reasoning') && !stderr.includes('\u001b'))
+})
+
+test('a question comes from standard input, and --reasoning adds the reasoning', async (t) => {
+  const up = await upstream(t)
+  const { stdout, stderr } = await pipe(['--reasoning'], { OPENAI_BASE_URL: up.url }, 'why?\n')
+  assert.equal(stdout, 'answer on why?\n')
+  assert.match(stderr, /^\[compose reasoning\] reasoning on why\?$/m)
+})
+
+test('NO_COLOR and CI make it plain on a terminal too', async (t) => {
+  const up = await upstream(t)
+  for (const variable of ['NO_COLOR', 'CI']) {
+    const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url, [variable]: '1' })
+    assert.equal(await terminal.exited, 0)
+    await terminal.until((lines) => lines.at(-1) === 'answer on why?')
+    assert.ok(!terminal.raw.includes('\u001b'))
+  }
+})
+
+test('--json prints the frames, one a line, with nothing that a terminal would obey', async (t) => {
+  const up = await upstream(t, saying('answer', HOSTILE))
+  const { stdout, code } = await pipe(['--json', 'why?'], { OPENAI_BASE_URL: up.url })
+  const frames = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => frame.parse(JSON.parse(line)))
+  const last = frames.at(-1)
+  assert.ok(code === 0 && last?.type === 'prediction')
+  assert.equal(last.data.answer, HOSTILE)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+})
+
+test('--url asks a running service, and a run looks the same', async (t) => {
+  const service = await Service.start(t)
+  const { stdout, stderr, code } = await pipe(['--url', service.url, 'why?'], {})
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'])
+  assert.match(stderr, /^gpt-5-mini$/m)
+  await service.assertQuiet('ok')
+})
+
+test('--url to something else says what answered instead', async () => {
+  const server = createServer((_request, response) =>
+    response.setHeader('content-type', 'text/html').end('<p>hello'),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const foreign = await pipe(['--url', url, 'why?'], {})
+  assert.deepEqual([foreign.code, foreign.stdout], [1, ''])
+  assert.match(foreign.stderr, /isn't a Tributary service: it answered with status 200 and text\/html\.\n$/)
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+  const nobody = await pipe(['--url', url, 'why?'], {})
+  assert.deepEqual(
+    [nobody.code, nobody.stderr],
+    [1, `Nothing answers at ${url}. Is the service running there?\n`],
+  )
+})
+
+test('a run that fails says so in one line', async (t) => {
+  const up = await upstream(t, (exchange) => exchange.refuse(401))
+  const { stdout, stderr, code } = await pipe(['why?'], { OPENAI_BASE_URL: up.url })
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /\n(ideas\.brainstorm|evidence\.probe): .*Check OPENAI_API_KEY\. \(upstream_auth\)\n$/)
+})
+
+test('wrong words are answered with the usage', async () => {
+  for (const [args, complaint] of [
+    [[], 'There is no question.'],
+    [['--frob', 'why?'], "Unknown option '--frob'"],
+    [['--url', 'nonsense', 'why?'], "--url needs an address such as http://127.0.0.1:8000, not 'nonsense'."],
+  ] as const) {
+    const { stdout, stderr, code } = await pipe(args, {})
+    assert.deepEqual([code, stdout], [2, ''])
+    assert.ok(stderr.includes(complaint) && stderr.includes('Usage: npm run ask'), stderr)
+  }
+  const wrong = await pipe(['why?'], { LM: 'nonsense', PORT: 'x' })
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /\n {2}PORT: .*\n {2}LM: /)
+})
+
+test('--help prints the usage', async () => {
+  const { stdout, stderr, code } = await pipe(['--help'], {})
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^Usage: npm run ask -- \[options\] "question"\n/)
+})
+
+test('a reader that has read enough ends it quietly', async (t) => {
+  const up = await upstream(t)
+  const command = `"${process.execPath}" ${ASK} --json why? | head -n 1`
+  const child = execFile('sh', ['-c', command], {
+    cwd: root,
+    env: { ...process.env, OPENAI_BASE_URL: up.url },
+  })
+  const [stdout, stderr] = await Promise.all([
+    readAll(child.stdout as NodeJS.ReadableStream),
+    readAll(child.stderr as NodeJS.ReadableStream),
+  ])
+  assert.match(stdout, /^\{"type":"status".*\}\n$/)
+  assert.equal(stderr, '')
+})
