@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the tests need beside npm's packages, where it is missing: curl as one of the clients that they
-# try, and Python's pip, which fetches the embedded model's weights.
+# try, Chromium for the page, and Python's pip, which fetches the embedded model's weights.
 set -eu
 missing=''
 command -v curl >/dev/null || missing="$missing curl"
+[ -x /usr/bin/chromium ] || missing="$missing chromium"
 python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3 python3-pip"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
