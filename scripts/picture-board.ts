@@ -62,5 +62,5 @@ const height = (rows.length + 2) * CELL.height + 2 * PADDING
 await mkdir(new URL('docs/', `file://${root}`), { recursive: true })
 await writeFile(
   new URL('docs/board.svg', `file://${root}`),
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" xml:space="preserve"><rect width="100%" height="100%" rx="8" fill="#0d1117"/>${prompt}${rows.join('\n')}</svg>\n`,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14"><title>The board of a run on the console</title><rect width="100%" height="100%" rx="8" fill="#0d1117"/>${prompt}${rows.join('\n')}</svg>\n`,
 )
