@@ -71,6 +71,7 @@ export async function buildApp({
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST'],
     exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
   })
   acceptJsonOnly(app)
   answerErrors(app)

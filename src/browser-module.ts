@@ -8,8 +8,20 @@ import { fileURLToPath } from 'node:url'
 import { type Plugin, rollup } from '@rollup/wasm-node'
 import { transformSync } from 'amaro'
 
-/** @param path of the entry module, from this folder */
-export async function browserModule(path: string): Promise<string> {
+const modules = new Map<string, Promise<string>>()
+
+/**
+ * Joins a module and all that it imports; once for each process.
+ *
+ * @param path of the entry module, from this folder
+ */
+export function browserModule(path: string): Promise<string> {
+  const module = modules.get(path) ?? join(path)
+  modules.set(path, module)
+  return module
+}
+
+async function join(path: string): Promise<string> {
   const bundle = await rollup({ input: new URL(path, import.meta.url).href, plugins: [asNodeDoes] })
   const { output } = await bundle.generate({ format: 'es' })
   await bundle.close()

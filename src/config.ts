@@ -4,25 +4,17 @@
  */
 import { z } from 'zod'
 
-const wholeNumber = (min: number, fallback: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, 'a whole number is needed')
-    .transform(Number)
-    .pipe(
-      z
-        .number()
-        .min(min)
-        .max(2 ** 31 - 1),
-    )
-    .default(fallback)
+/** Up to what timers take; one that is longer would fire at once. */
+const wholeNumber = (min: number, max = 2 ** 31 - 1) =>
+  z.string().regex(/^\d+$/, 'a whole number is needed').transform(Number).pipe(z.number().min(min).max(max))
 
-const ms = (fallback: number) => wholeNumber(1, fallback)
+const ms = (fallback: number) => wholeNumber(1).default(fallback)
 
-const httpUrl = z.url({
-  protocol: /^https?$/,
-  error: 'an address such as http://localhost:11434/v1 is needed',
-})
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'an address such as http://localhost:11434/v1 is needed' })
+  .refine((url) => !/^\w+:\/\/[^/?#]*@/.test(url), {
+    error: 'no user and password in an address; a key goes into OPENAI_API_KEY',
+  })
 
 /** `*`, or origins as browsers send them: scheme, host, port, and no path. */
 const origins = z.string().transform((text, context) => {
@@ -35,46 +27,49 @@ const origins = z.string().transform((text, context) => {
   return list
 })
 
-const variables = z
-  .object({
-    HOST: z.string().default('127.0.0.1'),
-    PORT: wholeNumber(0, 8000).pipe(z.number().max(65_535)),
-    OPENAI_API_KEY: z
-      .string()
-      .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and only ASCII characters')
-      .optional(),
-    OPENAI_BASE_URL: httpUrl.optional(),
-    OPENAI_MODEL: z.string().default('gpt-5-mini'),
-    LM: z.enum(['openai', 'local']).optional(),
-    LOCAL_MODEL: z.string().optional(),
-    LOCAL_THREADS: wholeNumber(1, 0).optional(),
-    CORS_ORIGIN: origins.optional(),
-    LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-    HEARTBEAT_MS: ms(15_000),
-    STALL_MS: ms(30_000),
-    DRAIN_MS: wholeNumber(0, 10_000),
-    RUN_TIMEOUT_MS: ms(300_000),
-    LM_FIRST_TOKEN_TIMEOUT_MS: ms(60_000),
-    LM_IDLE_TIMEOUT_MS: ms(30_000),
-    LM_MAX_RETRIES: wholeNumber(0, 2),
-    MAX_STREAMS: wholeNumber(1, 1_000),
-    MAX_QUESTION_CHARS: wholeNumber(1, 8_000),
-    MAX_COMPLETION_CHARS: wholeNumber(1, 1_000_000),
-  })
-  .transform((values, context) => {
-    const hasEndpoint = values.OPENAI_API_KEY !== undefined || values.OPENAI_BASE_URL !== undefined
-    if (values.LM === 'openai' && !hasEndpoint) {
-      context.addIssue({
-        code: 'custom',
-        path: ['LM'],
-        message:
-          'openai needs OPENAI_API_KEY or OPENAI_BASE_URL; set one, or leave LM out for the embedded model',
-      })
-    }
-    return { ...values, LM: values.LM ?? (hasEndpoint ? ('openai' as const) : ('local' as const)) }
-  })
+const variables = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(8000),
+  OPENAI_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and only ASCII characters')
+    .optional(),
+  OPENAI_BASE_URL: httpUrl.optional(),
+  OPENAI_MODEL: z.string().default('gpt-5-mini'),
+  LM: z.enum(['openai', 'local']).optional(),
+  LOCAL_MODEL: z.string().optional(),
+  LOCAL_THREADS: wholeNumber(1).optional(),
+  CORS_ORIGIN: origins.optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  HEARTBEAT_MS: ms(15_000),
+  STALL_MS: ms(30_000),
+  DRAIN_MS: wholeNumber(0).default(10_000),
+  RUN_TIMEOUT_MS: ms(300_000),
+  LM_FIRST_TOKEN_TIMEOUT_MS: ms(60_000),
+  LM_IDLE_TIMEOUT_MS: ms(30_000),
+  LM_MAX_RETRIES: wholeNumber(0).default(2),
+  MAX_STREAMS: wholeNumber(1).default(1_000),
+  MAX_QUESTION_CHARS: wholeNumber(1).default(8_000),
+  MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
+})
 
-export type Config = z.infer<typeof variables>
+/** The names of all variables that there are. */
+export const variableNames: readonly string[] = Object.keys(variables.shape)
+
+type Endpoint = Pick<z.infer<typeof variables>, 'OPENAI_API_KEY' | 'OPENAI_BASE_URL'>
+
+const hasEndpoint = ({ OPENAI_API_KEY, OPENAI_BASE_URL }: Endpoint) =>
+  OPENAI_API_KEY !== undefined || OPENAI_BASE_URL !== undefined
+
+const configuration = variables
+  .refine((values) => values.LM !== 'openai' || hasEndpoint(values), {
+    path: ['LM'],
+    error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL; set one, or leave LM out for the embedded model',
+    when: () => true, // also where other variables are wrong, so that one message names them all
+  })
+  .transform((values) => ({ ...values, LM: values.LM ?? (hasEndpoint(values) ? 'openai' : 'local') }))
+
+export type Config = z.infer<typeof configuration>
 
 /** Says of every wrong variable what is wrong with it, a line each. Values aren't repeated: one may be a key. */
 export class ConfigError extends Error {
@@ -87,7 +82,7 @@ export class ConfigError extends Error {
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
-  const result = variables.safeParse(set)
+  const result = configuration.safeParse(set)
   if (result.success) return result.data
   const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)

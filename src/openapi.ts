@@ -3,6 +3,7 @@
  * body or a frame is what is checked and sent.
  */
 import { z } from 'zod'
+import manifest from '../package.json' with { type: 'json' }
 import type { Config } from './config.ts'
 import {
   errorFrame,
@@ -69,7 +70,7 @@ export function openapi(config: Config) {
     openapi: '3.1.0',
     info: {
       title: 'Tributary',
-      version: '0.1.0',
+      version: manifest.version,
       description:
         'Runs a program of language-model modules side by side and streams what each of them writes, as it ' +
         'writes it, under the name of the module and the field it belongs to.',

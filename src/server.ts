@@ -8,6 +8,17 @@ import { parallelComposer as program } from './programs/parallel-composer.ts'
 import { OpenStreams } from './streams.ts'
 
 async function main(): Promise<void> {
+  // First of all, since as the first process of a container Node would not hear a signal without a handler.
+  const { promise: asked, resolve: stop } = Promise.withResolvers<NodeJS.Signals>()
+  let isStopping = false
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(1) // asked twice: at once
+    isStopping = true
+    stop(signal)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+
   const config = readConfig(process.env)
   const logger = createLogger({
     level: config.LOG_LEVEL,
@@ -19,29 +30,26 @@ async function main(): Promise<void> {
   let isLoaded = false
   const app = await buildApp({ lm, program, config, logger, streams, isLoaded: () => isLoaded })
 
-  let isStopping = false
-  const stop = async (signal: string) => {
-    if (isStopping) process.exit(1) // asked twice: at once
-    isStopping = true
+  const stopped = asked.then(async (signal) => {
     logger.info({ signal, open_streams: streams.size }, 'draining')
     await streams.drain(config.DRAIN_MS)
     app.server.closeAllConnections() // those whose readers take nothing, and idle ones
     await app.close()
     await lm.close?.()
     logger.info('stopped')
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-
-  // The port opens before the model is loaded: /readyz says which of the two it is, and early questions wait.
-  await app.listen({ host: config.HOST, port: config.PORT })
-  logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
+  })
   try {
-    await lm.load?.()
-    isLoaded = true
+    if (!isStopping) {
+      // The port opens before the model is loaded: /readyz says which of the two it is, and early questions wait.
+      await app.listen({ host: config.HOST, port: config.PORT, backlog: Math.max(511, config.MAX_STREAMS) })
+      logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
+      await lm.load?.()
+      isLoaded = true
+    }
   } catch (error) {
-    if (!isStopping) throw error
+    if (!isStopping) throw error // what is closed in mid-start may complain
   }
+  await stopped
 }
 
 /** What to do about an address that can't be listened at. */
@@ -52,7 +60,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOTFOUND: '. Set HOST to an address of this machine.',
 }
 
-main().catch((error: Error & { code?: string }) => {
-  console.error(`${error.message}${REMEDIES[error.code ?? ''] ?? ''}`)
+main().catch((error: NodeJS.ErrnoException) => {
+  const isOfAddress = error.syscall === 'listen' || error.syscall === 'getaddrinfo' // files have such codes too
+  const remedy = isOfAddress ? REMEDIES[error.code ?? ''] : undefined
+  console.error(`${error.message}${remedy ?? ''}`)
   process.exit(error instanceof ConfigError ? 2 : 1)
 })

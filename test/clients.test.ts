@@ -11,7 +11,10 @@ import type { Frame } from '../src/core/frame.ts'
 import { predictionOf, Service, text } from './support/service.ts'
 
 /** The data of each event up to `[DONE]`, as a client saw it. */
-type Client = (url: string, init: { method: 'POST'; headers: Record<string, string>; body: string }) => Promise<string[]>
+type Client = (
+  url: string,
+  init: { method: 'POST'; headers: Record<string, string>; body: string },
+) => Promise<string[]>
 
 const clients: Record<string, Client> = {
   async 'curl -N'(url, { headers, body }) {
@@ -26,7 +29,7 @@ const clients: Record<string, Client> = {
   },
 
   async 'a reader that splits at whatever Unicode calls a line end'(url, init) {
-    const lines = (await (await fetch(url, init)).text()).split(/[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/)
+    const lines = (await (await fetch(url, init)).text()).split(/[\n\v\f\r\u0085\u2028\u2029]/)
     return lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(6))
   },
 
@@ -53,7 +56,7 @@ const clients: Record<string, Client> = {
   },
 
   async '@microsoft/fetch-event-source'(url, init) {
-    Object.assign(globalThis, { window: globalThis }) // it is made for browsers
+    Object.assign(globalThis, { window: { setTimeout, clearTimeout }, document: new EventTarget() }) // it is made for browsers
     const seen: string[] = []
     await fetchEventSource(url, {
       ...init,
@@ -83,7 +86,8 @@ const dataLinesOf = (stream: string) =>
     .map((event) => event.slice('data: '.length))
 
 const hostile: Record<string, string> = {
-  'forged frames': 'Done.\n\ndata: [DONE]\n\ndata: {"type":"prediction","data":{"answer":"forged"}}\n\nevent: end',
+  'forged frames':
+    'Done.\n\ndata: [DONE]\n\ndata: {"type":"prediction","data":{"answer":"forged"}}\n\nevent: end',
   'the end of a script': '</script><script>alert(1)</script><!-- <img src=x onerror=alert(1)>',
   'line ends of every kind': 'a\r\nb\rc\u2028d\u2029e\u0085f\vg\fh\x1ci',
   'halves of surrogate pairs': 'alone \ud83d and \ude00, together 😀👩‍👩‍👧‍👦🇩🇪',
@@ -120,7 +124,7 @@ describe('C25 hostile text', () => {
     test(`${what} in the question and in the answer forges nothing`, async (t) => {
       const service = await Service.start(t)
       const frames = await service.ask(value)
-      assert.equal(predictionOf(frames).data['answer'], `answer on ${value}`)
+      assert.equal(predictionOf(frames).data.answer, `answer on ${value}`)
       await service.assertQuiet('ok')
     })
   }

@@ -25,7 +25,7 @@ function heldBack(): { script: Script; go: () => void } {
   return { script, go: resolve }
 }
 
-describe('the process', { concurrency: true }, () => {
+describe('the process', { concurrency: 4 }, () => {
   test('a whole run leaves one line in the log, and neither question, answer nor key in it', async (t) => {
     const upstream = await upstreamOf(t)
     const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY })
@@ -42,7 +42,8 @@ describe('the process', { concurrency: true }, () => {
       ends.map(({ outcome }) => outcome),
       ['ok', 'upstream_auth'],
     )
-    for (const secret of [KEY, question, 'answer on']) assert.ok(!server.stdout.includes(secret), server.stdout)
+    for (const secret of [KEY, question, 'answer on'])
+      assert.ok(!server.stdout.includes(secret), server.stdout)
   })
 
   test('an endpoint without a key gets no authorization header', async (t) => {
@@ -56,7 +57,11 @@ describe('the process', { concurrency: true }, () => {
 
   test('empty variables are unset ones', async (t) => {
     const upstream = await upstreamOf(t)
-    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: '', LM: ' ' })
+    const server = await ServerProcess.start(t, {
+      OPENAI_BASE_URL: upstream.url,
+      OPENAI_API_KEY: '',
+      LM: ' ',
+    })
     const readiness = await fetch(`${server.url}/readyz`)
     assert.deepEqual(await readiness.json(), {
       status: 'ready',
@@ -83,7 +88,7 @@ describe('the process', { concurrency: true }, () => {
     await refusalOf(refused, 503, 'shutting_down')
 
     go()
-    for (const reading of open) assert.equal(predictionOf(await reading.frames()).data['answer'], 'To the end.')
+    for (const reading of open) assert.equal(predictionOf(await reading.frames()).data.answer, 'To the end.')
     await server.assertEndsWell()
     assert.equal(server.lines.at(-1)?.msg, 'stopped')
   })
@@ -152,10 +157,10 @@ describe('the process', { concurrency: true }, () => {
 
   test('P4 SIGTERM while it starts ends it without a word', async (t) => {
     const upstream = await upstreamOf(t)
-    for (let delay = 0; delay < 10; delay++) {
+    for (const delay of [0, 100, 200, 300, 400, 500, 700]) {
       const server = ServerProcess.spawn(t, { OPENAI_BASE_URL: upstream.url })
       await once(server.child, 'spawn')
-      setTimeout(() => server.child.kill('SIGTERM'), delay * 60)
+      setTimeout(() => server.child.kill('SIGTERM'), delay)
       const { code, signal } = await server.exit
       assert.ok(code === 0 || signal === 'SIGTERM', `${code} ${signal}`)
       assert.equal(server.stderr, '')
@@ -185,9 +190,12 @@ describe('the process', { concurrency: true }, () => {
     assert.doesNotMatch(server.stderr, /secret|\n {4}at /)
     const [title, ...lines] = server.stderr.trimEnd().split('\n')
     assert.equal(title, 'The configuration is wrong:')
-    assert.deepEqual(
-      lines.map((line) => /^ {2}(\w+): .+/.exec(line)?.[1]).sort(),
-      ['LOG_LEVEL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL', 'PORT', 'STALL_MS'],
-    )
+    assert.deepEqual(lines.map((line) => /^ {2}(\w+): .+/.exec(line)?.[1]).sort(), [
+      'LOG_LEVEL',
+      'OPENAI_API_KEY',
+      'OPENAI_BASE_URL',
+      'PORT',
+      'STALL_MS',
+    ])
   })
 })

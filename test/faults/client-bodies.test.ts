@@ -136,14 +136,14 @@ test('C16 JSON that is 16,000 levels deep is refused', async (t) => {
   await assertNothingRan(service)
 })
 
-test("C16 keys of the prototype are refused like others, and pollute nothing", async (t) => {
+test('C16 keys of the prototype are refused like others, and pollute nothing', async (t) => {
   const service = await Service.start(t)
   const withKey = (key: string) => `{"question":"Q","${key}":{"polluted":true}}`
   for (const key of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']) {
     assert.deepEqual(await pointersOf(service, withKey(key)), [`/${key}`])
   }
   assert.deepEqual(await pointersOf(service, '{"__proto__":{"question":"Q"}}'), ['/question', '/__proto__'])
-  assert.equal(({} as Record<string, unknown>)['polluted'], undefined)
+  assert.equal(({} as Record<string, unknown>).polluted, undefined)
   await assertNothingRan(service)
 })
 
@@ -181,4 +181,3 @@ test('C18 a byte order mark is no harm', async (t) => {
   assert.equal((await postBody(service, '\ufeff{"question":"Q"}')).status, 200)
   await service.assertQuiet('ok')
 })
-

@@ -38,7 +38,9 @@ test('C1 clients that leave as soon as they have asked leave nothing behind', as
   const service = await Service.start(t, { script: silent })
   for (let nth = 0; nth < 20; nth++) {
     const socket = await service.socket()
-    socket.pause().write(rawQuestion('Q'), () => (nth % 2 === 0 ? socket.destroy() : socket.resetAndDestroy()))
+    socket
+      .pause()
+      .write(rawQuestion('Q'), () => (nth % 2 === 0 ? socket.destroy() : socket.resetAndDestroy()))
     await once(socket, 'close')
   }
   await fetch(`${service.url}/livez`) // by now the service has seen all of them
@@ -152,5 +154,4 @@ function heapInUse(): number {
   return process.memoryUsage().heapUsed
 }
 
-const openSockets = () =>
-  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+const openSockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length

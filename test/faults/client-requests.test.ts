@@ -29,7 +29,9 @@ const malformed = {
 for (const [what, request] of Object.entries(malformed)) {
   test(`C19 ${what}: refused, and the connection is closed`, async (t) => {
     const service = await Service.start(t)
-    const [answer, ...others] = answersOf(await RawClient.exchange(service, request + rawQuestion('smuggled')))
+    const [answer, ...others] = answersOf(
+      await RawClient.exchange(service, request + rawQuestion('smuggled')),
+    )
     assert.ok(answer && answer.status === 400, JSON.stringify(answer))
     assert.equal(answer.headers.get('connection'), 'close')
     assert.deepEqual(others, [], 'a second request was answered')
@@ -39,7 +41,9 @@ for (const [what, request] of Object.entries(malformed)) {
 
 test('C19 what follows a question and is no request ends both with one answer', async (t) => {
   const service = await Service.start(t)
-  const [answer, ...others] = answersOf(await RawClient.exchange(service, `${rawQuestion('Q')}and more\r\n\r\n`))
+  const [answer, ...others] = answersOf(
+    await RawClient.exchange(service, `${rawQuestion('Q')}and more\r\n\r\n`),
+  )
   await refusalOf(answer as Answer, 400, 'bad_request')
   assert.deepEqual(others, [])
   await service.assertQuiet('client_closed')
@@ -114,7 +118,12 @@ test('C23 without CORS_ORIGIN, pages of this machine are let in and no others', 
     assert.match(before.headers.get('access-control-allow-methods') ?? '', /POST/)
     assert.equal(before.headers.get('access-control-allow-headers'), 'content-type')
   }
-  for (const origin of ['https://example.com', 'http://localhost.example.com', 'http://notlocalhost', 'null']) {
+  for (const origin of [
+    'https://example.com',
+    'http://localhost.example.com',
+    'http://notlocalhost',
+    'null',
+  ]) {
     assert.equal(allowed(await preflight(service, origin)), null, origin)
   }
   await assertNothingRan(service)
@@ -131,7 +140,9 @@ test('C23 without CORS_ORIGIN, pages of this machine are let in and no others', 
 })
 
 test('C23 CORS_ORIGIN lets in those that it lists', async (t) => {
-  const service = await Service.start(t, { env: { CORS_ORIGIN: 'https://a.example, https://b.example:8443' } })
+  const service = await Service.start(t, {
+    env: { CORS_ORIGIN: 'https://a.example, https://b.example:8443' },
+  })
   for (const origin of ['https://a.example', 'https://b.example:8443']) {
     assert.equal(allowed(await preflight(service, origin)), origin)
   }

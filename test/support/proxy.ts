@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
-export class Proxy {
+export class TcpProxy {
   readonly url: string
   readonly #sockets: Set<Socket>
 
@@ -13,7 +13,7 @@ export class Proxy {
   }
 
   /** Starts one; it is closed when the test ends. */
-  static async start(t: TestContext, target: string): Promise<Proxy> {
+  static async start(t: TestContext, target: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(target)
     const sockets = new Set<Socket>()
     const server = createServer((near) => {
@@ -28,7 +28,7 @@ export class Proxy {
       for (const socket of sockets) socket.destroy()
       server.close()
     })
-    return new Proxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets)
+    return new TcpProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets)
   }
 
   /** From now on nothing gets through in either direction, and nobody is told: no FIN, no reset. */

@@ -1,0 +1,119 @@
+/** Every variable: its default, its check, and what is said of it when it is wrong. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ConfigError, readConfig, variableNames } from '../src/config.ts'
+
+const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
+
+/** What is wrong with an environment: a line for each fault, without the title. */
+function faultsOf(environment: Record<string, string>): string[] {
+  try {
+    readConfig(environment)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    const [title, ...lines] = error.message.split('\n')
+    assert.equal(title, 'The configuration is wrong:')
+    return lines
+  }
+  return assert.fail(`${JSON.stringify(environment)} was accepted`)
+}
+
+test('without any variable, the embedded model answers on this machine only', () => {
+  assert.deepEqual(readConfig({}), {
+    LM: 'local',
+    OPENAI_MODEL: 'gpt-5-mini',
+    HOST: '127.0.0.1',
+    PORT: 8000,
+    LOG_LEVEL: 'info',
+    HEARTBEAT_MS: 15_000,
+    STALL_MS: 30_000,
+    DRAIN_MS: 10_000,
+    RUN_TIMEOUT_MS: 300_000,
+    LM_FIRST_TOKEN_TIMEOUT_MS: 60_000,
+    LM_IDLE_TIMEOUT_MS: 30_000,
+    LM_MAX_RETRIES: 2,
+    MAX_STREAMS: 1_000,
+    MAX_QUESTION_CHARS: 8_000,
+    MAX_COMPLETION_CHARS: 1_000_000,
+  })
+})
+
+test('.env.example lists every variable, and its values are the defaults', () => {
+  const lines = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(
+    (match) => match.slice(1) as [string, string],
+  )
+  assert.deepEqual(lines.map(([name]) => name).sort(), [...variableNames].sort())
+  assert.deepEqual(readConfig(Object.fromEntries(lines)), readConfig({}))
+  for (const [name, value] of lines) {
+    const fallback = readConfig({})[name as 'PORT']
+    if (value !== '') assert.equal(value, String(fallback), name)
+  }
+})
+
+test('nothing but the variables is read, and empty ones count as unset', () => {
+  assert.deepEqual(readConfig({ PATH: '/bin', PORT: '', LM: ' ', OPENAI_API_KEY: undefined }), readConfig({}))
+})
+
+test('a key or an address makes the endpoint answer, and LM decides whatever else is set', () => {
+  const url = 'http://localhost:11434/v1'
+  assert.equal(readConfig({ OPENAI_API_KEY: 'sk-1' }).LM, 'openai')
+  assert.equal(readConfig({ OPENAI_BASE_URL: url }).LM, 'openai')
+  assert.equal(readConfig({ OPENAI_BASE_URL: url, LM: 'local' }).LM, 'local')
+  assert.equal(readConfig({ OPENAI_API_KEY: 'sk-1', LM: 'openai' }).LM, 'openai')
+  assert.match(faultsOf({ LM: 'openai' }).join(), /^ {2}LM: openai needs OPENAI_API_KEY or OPENAI_BASE_URL/)
+})
+
+test('origins are a list, or all', () => {
+  assert.deepEqual(readConfig({ CORS_ORIGIN: 'https://a.example, http://localhost:5173' }).CORS_ORIGIN, [
+    'https://a.example',
+    'http://localhost:5173',
+  ])
+  assert.deepEqual(readConfig({ CORS_ORIGIN: '*' }).CORS_ORIGIN, ['*'])
+})
+
+const wrong: Record<string, string[]> = {
+  PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
+  LM: ['gpt', 'OpenAI'],
+  OPENAI_API_KEY: ['sk 1', 'sk-ü', 'sk\n1'],
+  OPENAI_BASE_URL: ['localhost:11434', 'ftp://localhost', '/v1', 'nonsense'],
+  LOCAL_THREADS: ['0', 'all'],
+  CORS_ORIGIN: ['example.com', 'https://a.example/', 'https://a.example/path', 'null', 'https://a.example,'],
+  LOG_LEVEL: ['loud'],
+  HEARTBEAT_MS: ['0', '15s', '2147483648'], // a longer timer would fire at once
+  STALL_MS: ['0'],
+  DRAIN_MS: ['-1'],
+  RUN_TIMEOUT_MS: ['0'],
+  LM_FIRST_TOKEN_TIMEOUT_MS: ['0'],
+  LM_IDLE_TIMEOUT_MS: ['0'],
+  LM_MAX_RETRIES: ['-1', 'two'],
+  MAX_STREAMS: ['0'],
+  MAX_QUESTION_CHARS: ['0'],
+  MAX_COMPLETION_CHARS: ['0', '1_000'],
+}
+
+for (const [name, values] of Object.entries(wrong)) {
+  test(`${name} is checked`, () => {
+    for (const value of values) {
+      const [line, ...others] = faultsOf({ [name]: value })
+      assert.match(line ?? '', new RegExp(`^  ${name}: .{10,}`), value)
+      assert.deepEqual(others, [])
+    }
+  })
+}
+
+test('the smallest values that make sense are taken', () => {
+  const least = { PORT: '0', DRAIN_MS: '0', LM_MAX_RETRIES: '0', STALL_MS: '1', MAX_STREAMS: '1' }
+  const config = readConfig(least)
+  for (const [name, value] of Object.entries(least)) assert.equal(config[name as 'PORT'], Number(value))
+})
+
+test('all wrong variables are named at once, and no value that may be secret', () => {
+  const environment = Object.fromEntries(
+    Object.entries(wrong).map(([name, [value]]) => [name, value as string]),
+  )
+  const lines = faultsOf({ ...environment, LM: 'openai', OPENAI_API_KEY: '', OPENAI_BASE_URL: '' })
+  const named = Object.keys(wrong).filter((name) => !name.startsWith('OPENAI_'))
+  assert.deepEqual(lines.map((line) => line.trim().split(':')[0]).sort(), named.sort())
+  assert.ok(!faultsOf({ OPENAI_API_KEY: 'sk secret' }).join().includes('secret'))
+})
