@@ -76,7 +76,7 @@ const wrong: Record<string, string[]> = {
   PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
   LM: ['gpt', 'OpenAI'],
   OPENAI_API_KEY: ['sk 1', 'sk-ü', 'sk\n1'],
-  OPENAI_BASE_URL: ['localhost:11434', 'ftp://localhost', '/v1', 'nonsense'],
+  OPENAI_BASE_URL: ['http://user:secret@localhost/v1', 'localhost:11434', 'ftp://localhost', '/v1', 'nonsense'],
   LOCAL_THREADS: ['0', 'all'],
   CORS_ORIGIN: ['example.com', 'https://a.example/', 'https://a.example/path', 'null', 'https://a.example,'],
   LOG_LEVEL: ['loud'],

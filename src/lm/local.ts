@@ -39,9 +39,10 @@ const ANSWER_PER_FIELD = 200
 
 /**
  * Tokens to leave free when a question comes in, for the predictor that later reads it together with what others
- * wrote about it. In the default program its prompt is 300 to 360 tokens longer than theirs, and 620 at most.
+ * wrote about it. The default program's last prompt is 240 tokens longer than the others' by itself, and the two
+ * fields that it gets take 60 tokens each as a rule, 200 at most.
  */
-const LATER = 600
+const LATER = 640
 
 /**
  * Tokens of a prompt that are read in one go. An abort isn't heard meanwhile, and no other call gets on. Steps of
@@ -66,7 +67,7 @@ const SAMPLING: SequenceEvaluateOptions = {
 export type LocalOptions = {
   /** A GGUF file to use in place of the built-in model: LOCAL_MODEL. */
   readonly modelPath?: string | undefined
-  /** Threads to compute with: LOCAL_THREADS. Unset: as many as there are processors, and no more than 8. */
+  /** Threads to compute with: LOCAL_THREADS. Unset: see {@link defaultThreads}. */
   readonly threads?: number | undefined
   /** Predictors whose prompts are read while the model loads, all but their inputs. */
   readonly warm?: readonly Predictor[]
@@ -189,7 +190,7 @@ class Engine {
       throw new Error(`${fault} Run \`npm install --include=optional\`. ${USE_AN_ENDPOINT}`, { cause })
     })
     const weights = modelPath ?? (await localWeights({ log, signal }))
-    const maxThreads = threads ?? Math.min(availableParallelism(), 8)
+    const maxThreads = threads ?? defaultThreads()
     const llama = await lib
       .getLlama({
         gpu: false,
@@ -339,6 +340,13 @@ class Engine {
     else this.#idle.push(sequence)
   }
 }
+
+/**
+ * One processor is left to others, this process's own event loop among them. The engine's threads wait for each
+ * other by spinning, so where one of them has to share its processor, all of them crawl: on two busy processors,
+ * two threads wrote 5 tokens a second and one thread 85. A model this small gains little from more than four.
+ */
+const defaultThreads = () => Math.min(Math.max(availableParallelism() - 1, 1), 4)
 
 const answerTokens = ({ outputs }: Signature) => outputs.length * ANSWER_PER_FIELD
 
