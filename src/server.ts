@@ -44,6 +44,7 @@ async function main(): Promise<void> {
       await app.listen({ host: config.HOST, port: config.PORT, backlog: Math.max(511, config.MAX_STREAMS) })
       logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
       await lm.load?.()
+      logger.info('ready')
       isLoaded = true
     }
   } catch (error) {

@@ -21,7 +21,10 @@ export class EventsPanel {
     this.#list.role = 'group'
     this.#list.ariaLabel = 'Frames as received'
     this.element = el('details', '', this.#label, el('div', 'head', this.#note, copy), this.#list)
-    this.element.addEventListener('toggle', () => this.show(this.#events))
+    this.element.addEventListener('toggle', () => {
+      this.show(this.#events)
+      this.keepUp()
+    })
     this.show([])
   }
 

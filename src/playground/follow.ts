@@ -9,15 +9,16 @@ export class Follow {
 
   /**
    * @param events where the scroller's scroll events arrive, which for the page is the document
-   * @param isAtEnd whether to follow before the reader has scrolled at all
+   * @param fromTheTop whether to follow too where nothing has been scrolled yet; else the reader has to go to the
+   *   end first
    */
-  constructor(scroller: Element, events: EventTarget = scroller, isAtEnd = true) {
+  constructor(scroller: Element, events: EventTarget = scroller, fromTheTop = true) {
     this.#scroller = scroller
-    this.#isAtEnd = isAtEnd
+    this.#isAtEnd = fromTheTop
     // Browsers send these before animation frames, so what is read here has been laid out already.
     events.addEventListener('scroll', () => {
       const { scrollTop, scrollHeight, clientHeight } = scroller
-      this.#isAtEnd = scrollTop > 0 && scrollHeight - clientHeight - scrollTop < NEAR
+      this.#isAtEnd = (fromTheTop || scrollTop > 0) && scrollHeight - clientHeight - scrollTop < NEAR
     })
   }
 

@@ -5,7 +5,7 @@ import { el, setAttribute, setText } from './dom.ts'
 import { Follow } from './follow.ts'
 import { StreamedText } from './streamed-text.ts'
 import { troubleNote, troubleOf } from './trouble.ts'
-import { elapsed, keyOf, nameOf, outputsOf, REASONING, seconds, standing } from './words.ts'
+import { elapsed, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
@@ -19,6 +19,7 @@ export class LaneView {
   readonly #message = el('span', 'message')
   readonly #clock = el('span', 'clock')
   readonly #body = el('div', 'body')
+  readonly #copy: HTMLButtonElement
   readonly #follow: Follow
   readonly #outputs = new Map<string, StreamedText>()
   readonly #reasoning = new StreamedText()
@@ -35,8 +36,8 @@ export class LaneView {
     this.#askAgain = askAgain
     const title = el('h2', '', nameOf(lane))
     title.id = `lane ${keyOf(lane)}`.replaceAll(' ', '-')
-    const copy = copyButton(nameOf(lane), () => this.#text())
-    const head = el('header', 'head', title, this.#clock, copy)
+    this.#copy = copyButton(nameOf(lane), () => this.#text())
+    const head = el('header', 'head', title, this.#clock, this.#copy)
     const mark = el('span', 'mark')
     mark.ariaHidden = 'true'
     const status = el('p', 'status', mark, this.#standing, this.#message)
@@ -63,7 +64,7 @@ export class LaneView {
     setText(this.#clock, elapsed(lane, now))
     if (lane === this.#shown) return
     this.#lane = lane
-    setAttribute(this.element, 'data-phase', lane.phase)
+    setAttribute(this.element, 'data-phase', lookOf(lane))
     setText(this.#standing, standing(lane))
     setText(this.#message, lane.phase === 'failed' || lane.phase === 'stopped' ? '' : (lane.message ?? ''))
     this.#showTexts(lane)
@@ -87,6 +88,7 @@ export class LaneView {
 
   #showTexts(lane: Lane): void {
     const outputs = outputsOf(lane)
+    this.#copy.hidden = outputs.every(([, { text }]) => text === '')
     for (const [name, { text }] of outputs) {
       let output = this.#outputs.get(name)
       if (!output) {
@@ -116,7 +118,7 @@ export class LaneView {
 function figures({ startedAt, firstTokenAt, usage }: Lane): string {
   const parts: string[] = []
   if (startedAt !== undefined && firstTokenAt !== undefined) {
-    parts.push(`first token after ${seconds(firstTokenAt - startedAt)}`)
+    parts.push(`first token after ${wait(firstTokenAt - startedAt)}`)
   }
   if (usage) {
     parts.push(`${usage.input_tokens.toLocaleString('en')} tokens in`)

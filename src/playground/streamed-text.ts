@@ -1,17 +1,19 @@
 /**
  * A text that grows. What is there is never touched again: what is new is appended to the last text node.
  *
- * A browser lays out a paragraph as a whole, so appending to one of 300,000 characters costs a frame. A long text
- * is therefore cut into blocks, behind line feeds only: it looks the same, and only the last block is laid out.
+ * Browsers lay out a paragraph as a whole and shape a text node as a whole, so that appending to a single long one
+ * soon costs more than a frame has. A long text is therefore cut: into blocks behind line feeds, and else into
+ * nodes behind spaces, where letters never join. It looks the same and can be selected as one.
  */
 import { el } from './dom.ts'
 
-/** Characters after which the next line feed ends a block. */
-const BLOCK = 4_000
+/** Characters after which the next line feed or space ends a text node. */
+const NODE = 1_000
 
 export class StreamedText {
   readonly element = el('div', 'text')
-  #last: Text | undefined
+  #block: HTMLElement | undefined
+  #node: Text | undefined
   #length = 0
 
   /** Shows a text that begins with all that has been shown so far. */
@@ -19,20 +21,28 @@ export class StreamedText {
     if (text.length === this.#length) return
     const fresh = text.slice(this.#length)
     this.#length = text.length
-    const end = (this.#last?.length ?? 0) + fresh.length > BLOCK ? fresh.lastIndexOf('\n') + 1 : 0
+    const end = (this.#node?.length ?? 0) + fresh.length > NODE ? endOfPart(fresh) : 0
     if (end > 0) {
       this.#append(fresh.slice(0, end))
-      this.#last = undefined
+      this.#node = undefined
+      if (fresh[end - 1] === '\n') this.#block = undefined
     }
     if (end < fresh.length) this.#append(fresh.slice(end))
   }
 
   #append(text: string): void {
-    if (this.#last) {
-      this.#last.appendData(text)
-    } else {
-      this.#last = document.createTextNode(text)
-      this.element.append(el('div', 'block', this.#last))
+    if (this.#node) {
+      this.#node.appendData(text)
+      return
     }
+    if (!this.#block) {
+      this.#block = el('div', 'block')
+      this.element.append(this.#block)
+    }
+    this.#node = document.createTextNode(text)
+    this.#block.append(this.#node)
   }
 }
+
+/** The place behind the last line feed, or else behind the last space; 0 where there is neither. */
+const endOfPart = (text: string) => text.lastIndexOf('\n') + 1 || text.lastIndexOf(' ') + 1

@@ -1,7 +1,7 @@
 /** Which lane waited and wrote when: a bar for each, on one scale of time, so that overlap is seen at a glance. */
 import type { Lane, RunState } from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { elapsed, keyOf, nameOf, seconds } from './words.ts'
+import { elapsed, keyOf, lookOf, nameOf, seconds } from './words.ts'
 
 /** Milliseconds that the scale may have while a run goes on: it grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
@@ -97,7 +97,7 @@ class Row {
     const shown = `${places.join()} ${lane.phase}`
     if (shown === this.#shown) return
     this.#shown = shown
-    setAttribute(this.element, 'data-phase', lane.phase)
+    setAttribute(this.element, 'data-phase', lookOf(lane))
     setAttribute(this.element, 'data-wrote', String(lane.firstTokenAt !== undefined))
     place(this.#waiting, start - from, first - from, scale)
     place(this.#writing, first - from, end - from, scale)

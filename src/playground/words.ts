@@ -8,6 +8,9 @@ export function seconds(ms: number): string {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
 }
 
+/** A wait in milliseconds, which may be too short for seconds: `40 ms`. */
+export const wait = (ms: number) => (ms < 1_000 ? `${Math.round(ms)} ms` : seconds(ms))
+
 /** `a`, `a and b`, `a, b and c`. */
 export function listed(names: readonly string[]): string {
   const last = names.at(-1) ?? ''
@@ -25,6 +28,11 @@ export const REASONING = 'reasoning'
 /** The texts that a lane is there for, in order. */
 export const outputsOf = ({ fields }: Lane) => Object.entries(fields).filter(([name]) => name !== REASONING)
 
+const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
+
+/** How a lane looks: one that the run never came to isn't one that was stopped. */
+export const lookOf = (lane: Lane) => (hasRun(lane) ? lane.phase : 'pending')
+
 /** Where a lane stands, in a word or two. */
 export function standing(lane: Lane): string {
   switch (lane.phase) {
@@ -35,7 +43,7 @@ export function standing(lane: Lane): string {
     case 'streaming':
       return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
     case 'stopped':
-      return lane.startedAt === undefined ? 'not run' : 'stopped'
+      return hasRun(lane) ? 'stopped' : 'not run'
     default:
       return lane.phase
   }

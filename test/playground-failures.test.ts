@@ -1,0 +1,176 @@
+/** How the page tells of what goes wrong: where it belongs, and with what to do. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
+import { oneCall } from './support/programs.ts'
+import { Service } from './support/service.ts'
+import { completion, echo, only, onlyFirst } from './support/upstream.ts'
+
+const NO_RETRIES = { LM_MAX_RETRIES: '0' }
+
+/** A network between browser and service, which can cut every connection that goes through it. */
+async function cuttable(t: TestContext, target: string): Promise<{ url: string; cut: () => void }> {
+  const sockets = new Set<Socket>()
+  const { hostname, port } = new URL(target)
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}))
+    near.pipe(far).pipe(near)
+  })
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    cut()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut }
+}
+
+test('an error stands in the lane it belongs to, and asking again is offered where it may help', async (t) => {
+  const script = onlyFirst('evidence', (exchange) => exchange.refuse(500))
+  const service = await Service.start(t, { script, env: NO_RETRIES })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  await standsAt(page, 'evidence.probe', 'failed')
+  const note = lane(page, 'evidence.probe').locator('.notice')
+  assert.match((await note.textContent()) ?? '', /may succeed later.*upstream_error · request [\w-]{36}/)
+  assert.equal(await page.locator('.notice').count(), 1, 'nowhere else')
+  await standsAt(page, 'compose', 'not run')
+  await note.getByRole('button', { name: 'Ask again' }).click()
+  await holds(written(page, 'compose'), 'answer on why?')
+  assert.equal(await page.locator('.notice').count(), 0)
+  await service.assertQuiet('upstream_error', 'ok')
+})
+
+test('an error that asking again will not mend offers no such button', async (t) => {
+  const script = only('evidence', (exchange) => exchange.refuse(401))
+  const service = await Service.start(t, { script })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  const note = lane(page, 'evidence.probe').locator('.notice')
+  await note.getByText('Check OPENAI_API_KEY').waitFor()
+  await note.getByText('Asking again will not help').waitFor()
+  assert.equal(await note.getByRole('button').count(), 0)
+})
+
+test('an error says after how long to ask again, where that is known', async (t) => {
+  const script = only('answer', (exchange) => exchange.refuse(429, undefined, { 'retry-after': '120' }))
+  const service = await Service.start(t, { program: oneCall, script })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  await lane(page, 'answerer').getByText('The same question may succeed in 120 s.').waitFor()
+})
+
+test('an error of the whole run stands above the lanes', async (t) => {
+  const service = await Service.start(t, { script: () => {}, env: { RUN_TIMEOUT_MS: '300' } })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  await page.locator('#notice').getByText('The run took longer than RUN_TIMEOUT_MS allows.').waitFor()
+  await standsAt(page, 'ideas.brainstorm', 'stopped')
+})
+
+test('a text that the token limit cut short is said to be', async (t) => {
+  const script = only('brainstorm', (exchange) =>
+    exchange
+      .open()
+      .delta(completion({ brainstorm: 'Half of' }))
+      .finish('length'),
+  )
+  const service = await Service.start(t, { script })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  await lane(page, 'ideas.brainstorm').getByText('ran into its token limit').waitFor()
+  assert.equal(await page.locator('.notice').count(), 1)
+})
+
+test('a connection that breaks in mid-stream is said to be incomplete, and what came stays', async (t) => {
+  const service = await Service.start(t, {
+    script: (exchange) => exchange.open().delta(`[[ ## ${exchange.field} ## ]]\nSo far`),
+  })
+  const network = await cuttable(t, service.url)
+  const page = await openPage(t, network)
+  await ask(page, 'why?')
+  await holds(written(page, 'ideas.brainstorm'), 'So far')
+  network.cut()
+  await page.locator('#notice').getByText('The stream was cut before it was over.').waitFor()
+  await standsAt(page, 'ideas.brainstorm', 'stopped')
+  assert.equal(await written(page, 'ideas.brainstorm').textContent(), 'So far')
+
+  service.upstream.script = echo
+  await page.locator('#notice').getByRole('button', { name: 'Ask again' }).click()
+  await holds(written(page, 'compose'), 'answer on why?')
+})
+
+test('a stream that ends without [DONE] is said to be incomplete', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const page = await openPage(t, service)
+  const token = { type: 'token', field: 'answer', predictor: 'answerer', chunk: 'Half', is_last: false }
+  await page.route('**/v1/stream', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(token)}\n\n` }),
+  )
+  await ask(page, 'why?')
+  await page.locator('#notice').getByText('it is not all').waitFor()
+  await holds(written(page, 'answerer'), 'Half')
+  assert.match((await page.locator('.timeline .total').textContent()) ?? '', /^incomplete/)
+})
+
+test('a refused question is refused at the question box', async (t) => {
+  const service = await Service.start(t, { env: { MAX_QUESTION_CHARS: '10', MAX_STREAMS: '1' } })
+  const page = await openPage(t, service)
+  const box = page.getByLabel('Question')
+  const refusal = page.getByRole('alert')
+
+  await page.getByRole('button', { name: 'Ask', exact: true }).click()
+  await refusal.getByText('Write a question first.').waitFor()
+  await ask(page, 'longer than ten')
+  await refusal.getByText('/question: at most 10 characters are taken').waitFor()
+  assert.equal(await box.getAttribute('aria-invalid'), 'true')
+  assert.equal(await page.locator('.lane').first().isVisible(), false, 'nothing has run')
+  assert.equal(await page.locator('.welcome').isVisible(), true)
+  await box.press('Backspace')
+  assert.equal(await refusal.textContent(), '')
+
+  service.upstream.script = () => {}
+  const abort = new AbortController()
+  const other = await service.open('other', { signal: abort.signal })
+  await ask(page, 'why?')
+  await refusal.getByText(/Ask again in \d+ s\./).waitFor()
+  abort.abort()
+  await assert.rejects(other.frames())
+  await service.finished()
+  service.upstream.script = echo
+  await page.getByRole('button', { name: 'Ask again' }).click()
+  await holds(written(page, 'compose'), 'answer on why?')
+})
+
+test('a service that is gone is said to be, and the page finds it again', async (t) => {
+  const service = await Service.start(t)
+  const page = await openPage(t, service)
+  await page.context().setOffline(true)
+  await ask(page, 'why?')
+  await page.locator('#notice').getByText('The service does not answer. Is it running?').waitFor()
+  await page.context().setOffline(false)
+  await page.locator('#notice').getByRole('button', { name: 'Ask again' }).click()
+  await standsAt(page, 'compose', 'done')
+})
+
+test('the page says which model answers, and whether it can yet', async (t) => {
+  const service = await Service.start(t)
+  const page = await openPage(t, service)
+  await page.locator('.model[data-status="ready"]').getByText('gpt-5-mini').waitFor()
+
+  let looks = 0
+  await page.route('**/readyz', (route) => {
+    const status = looks++ === 0 ? 'loading' : 'ready'
+    const model = { provider: 'local', name: 'Small', note: 'a demo' }
+    return route.fulfill({ status: status === 'ready' ? 200 : 503, json: { status, model } })
+  })
+  await page.reload()
+  await page.getByText('Small (a demo) · loading').waitFor()
+  await page.getByText('Small (a demo)', { exact: true }).waitFor()
+})
