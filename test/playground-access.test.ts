@@ -126,15 +126,17 @@ test('everything is done by keyboard alone', async (t) => {
   await page.getByText('data: [DONE]').waitFor()
 })
 
-test('an example asks with one click', async (t) => {
+test('an example asks with one click or key, and leaves the focus at the question', async (t) => {
   const service = await Service.start(t)
   const page = await openPage(t, service)
   const examples = page.locator('.examples button')
   assert.equal(await examples.count(), 3)
   const question = (await examples.nth(1).textContent()) ?? ''
-  await examples.nth(1).click()
+  await examples.nth(1).focus()
+  await page.keyboard.press('Enter')
   await holds(written(page, 'compose'), `answer on ${question}`)
   assert.equal(await page.getByLabel('Question').inputValue(), question)
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'submit')
 })
 
 test('a double click asks once and stops nothing', async (t) => {

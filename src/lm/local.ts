@@ -60,7 +60,7 @@ const SAMPLING: SequenceEvaluateOptions = {
   temperature: 0.2,
   minP: 0.05,
   topP: 0.9,
-  // A small model likes to say the same thing three times; this makes each further repeated token dearer.
+  // A small model likes to say the same thing three times over. This makes a repetition dearer with each token.
   dryRepeatPenalty: { strength: 0.8, allowedLength: 3, lastTokens: 256, sequenceBreakers: [] },
 }
 
@@ -81,10 +81,12 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
   let starting: Promise<Engine> | undefined
   let engine: Engine | undefined
 
-  const start = async () => {
-    starting ??= Engine.start(options, closing.signal)
-    engine = await starting
-    return engine
+  const start = () => {
+    starting ??= Engine.start(options, closing.signal).then((started) => {
+      engine = started
+      return started
+    })
+    return starting
   }
 
   const complete = async (call: EngineCall) => {
@@ -234,7 +236,8 @@ class Engine {
   }
 
   /**
-   * Writes one completion.
+   * Writes one completion. It asks for tokens itself, since the engine's own `LlamaCompletion` reads a prompt to its
+   * end whatever the signal says, and has no `dryRepeatPenalty`.
    *
    * @throws RunError `prompt_too_long`; the signal's reason, as soon as the engine has heard of it; whatever the
    *   engine throws
@@ -243,10 +246,11 @@ class Engine {
     const tokens = this.#tokensOf(messages, signature)
     const limit = answerTokens(signature)
     if (tokens.length + limit > CONTEXT) throw new RunError('prompt_too_long')
-    const grammar = await this.#grammarOf(signature)
     const { LlamaGrammarEvaluationState } = this.#lib
+    const grammar = await this.#grammarOf(signature)
     const written: Token[] = []
     let unfinished: Token[] = []
+    let outputTokens = 0
     const sequence = await this.#take(tokens)
     try {
       await read(sequence, tokens.slice(0, -1), signal)
@@ -256,11 +260,10 @@ class Engine {
         tokenBias: this.#awayFromDemos(messages),
         grammarEvaluationState: new LlamaGrammarEvaluationState({ model: this.#model, grammar }),
       })
-      let outputTokens = 0
       for await (const token of completion) {
         signal.throwIfAborted()
         outputTokens++
-        // A token can be a part of a character; the text then ends in a replacement character.
+        // Where a token ends within a character, its text ends in a replacement character.
         unfinished.push(token)
         const text = this.#model.detokenize(unfinished, false, written)
         if (!text.endsWith('\uFFFD')) {
@@ -270,14 +273,14 @@ class Engine {
         }
         if (outputTokens === limit) break
       }
-      await send({
-        type: 'finish',
-        reason: outputTokens === limit ? 'length' : 'stop',
-        usage: { model: this.#name, inputTokens: tokens.length, outputTokens },
-      })
     } finally {
       this.#give(sequence)
     }
+    await send({
+      type: 'finish',
+      reason: outputTokens === limit ? 'length' : 'stop',
+      usage: { model: this.#name, inputTokens: tokens.length, outputTokens },
+    })
   }
 
   /** Reads a predictor's prompt with empty inputs; all that stands before them is then there for its calls. */
@@ -296,6 +299,7 @@ class Engine {
       chatHistory: [...chatHistory, asChatItem({ role: 'assistant', content: '' })],
     })
     const tokens = contextText.tokenize(this.#model.tokenizer)
+    // A template begins with BOS even for models that are to be asked without; the built-in one is among them.
     const { bos, shouldPrependBosToken } = this.#model.tokens
     return tokens[0] === bos && !shouldPrependBosToken ? tokens.slice(1) : tokens
   }
@@ -348,7 +352,8 @@ class Engine {
  */
 const defaultThreads = () => Math.min(Math.max(availableParallelism() - 1, 1), 4)
 
-const answerTokens = ({ outputs }: Signature) => outputs.length * ANSWER_PER_FIELD
+/** Tokens that an answer may have. A signature of many fields gets less for each, so that prompts have room too. */
+const answerTokens = ({ outputs }: Signature) => Math.min(outputs.length * ANSWER_PER_FIELD, CONTEXT / 2)
 
 const isZeroShot = (messages: readonly Message[]) => messages.every(({ role }) => role !== 'assistant')
 

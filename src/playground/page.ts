@@ -36,7 +36,7 @@ switchThemes(byId<HTMLButtonElement>('theme'))
 showModel(byId('model'), url)
 byId('developer').append(events.element, curl.element, fetching.element)
 for (const example of document.querySelectorAll('.example')) {
-  example.addEventListener('click', () => ask(example.textContent ?? ''))
+  example.addEventListener('click', () => askElsewhere(example.textContent ?? ''))
 }
 showCode()
 describe().catch(() => {}) // whoever asks is told
@@ -64,9 +64,17 @@ async function ask(question: string): Promise<void> {
   }
 }
 
+/** Asks from a button that goes away with the asking: whoever is at the keyboard finds themselves at Stop. */
+function askElsewhere(question: string): void {
+  box.focusButton()
+  ask(question)
+}
+
 function start(question: string, description: ProgramDescription): void {
   const run = new Run(description, question)
-  const view = new RunView(places, description, new Announcer(byId('announcements')), () => ask(question))
+  const view = new RunView(places, description, new Announcer(byId('announcements')), () =>
+    askElsewhere(question),
+  )
   shown = { run, view, isOver: false }
   welcome.hidden = true
   runPlace.hidden = false
@@ -116,7 +124,7 @@ function end(run: Run, phase: Exclude<RunPhase, 'running'>): void {
 }
 
 function note(trouble: Trouble | undefined): void {
-  byId('notice').replaceChildren(...(trouble ? [troubleNote(trouble, () => ask(box.question))] : []))
+  byId('notice').replaceChildren(...(trouble ? [troubleNote(trouble, () => askElsewhere(box.question))] : []))
 }
 
 function showCode(): void {

