@@ -149,7 +149,8 @@ function withLane(
   if (index === -1) {
     const last = lanes.findLastIndex((lane) => lane.predictor === predictor)
     const like = lanes[last]
-    const fields = like ? Object.keys(like.fields) : []
+    // Without `reasoning`, which any call may or may not have: it joins with its first text.
+    const fields = Object.keys(like?.fields ?? {}).filter((name) => name !== 'reasoning')
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {

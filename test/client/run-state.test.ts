@@ -99,6 +99,12 @@ test('a further call gets a lane of its own behind the first', () => {
   assert.equal(state.lanes[1]?.fields.x?.text, 'two')
 })
 
+test('a further call is done without the reasoning that the first had', () => {
+  const first = [token('a.x', 'reasoning', 'because', true), token('a.x', 'x', 'one', true)]
+  const state = fold([...first, token('a.x', 'x', 'two', true, 2)])
+  assert.deepEqual(phases(state).slice(0, 2), ['done', 'done'])
+})
+
 test('a prediction ends the run', () => {
   const state = fold([
     token('a.x', 'x', 'yes', true),
