@@ -34,15 +34,11 @@ export const LOCAL_SLOTS = 4
 /** Tokens that a sequence holds: a prompt and its answer. */
 const CONTEXT = 2048
 
-/** Tokens that an answer may have per output field. Most fields take 40 to 70, the grammar's longest 185. */
-const ANSWER_PER_FIELD = 200
+/** Tokens that a field may take. Most take 40 to 70; the longest that the grammar allows is about 190. */
+const PER_FIELD = 200
 
-/**
- * Tokens to leave free when a question comes in, for the predictor that later reads it together with what others
- * wrote about it. The default program's last prompt is 240 tokens longer than the others' by itself, and the two
- * fields that it gets take 60 tokens each as a rule, 200 at most.
- */
-const LATER = 640
+/** Tokens per output field without which a call isn't begun. */
+const LEAST_PER_FIELD = 100
 
 /**
  * Tokens of a prompt that are read in one go. An abort isn't heard meanwhile, and no other call gets on. Steps of
@@ -69,7 +65,10 @@ export type LocalOptions = {
   readonly modelPath?: string | undefined
   /** Threads to compute with: LOCAL_THREADS. Unset: see {@link defaultThreads}. */
   readonly threads?: number | undefined
-  /** Predictors whose prompts are read while the model loads, all but their inputs. */
+  /**
+   * The program's predictors. Their prompts are read while the model loads, all but the inputs, and a question
+   * fits if each of them has room for it.
+   */
   readonly warm?: readonly Predictor[]
   readonly log: (message: string) => void
 }
@@ -167,6 +166,8 @@ class Engine {
   readonly #idle: LlamaContextSequence[]
   /** Calls that wait for one, in order: the engine holds on to an aborted call's for a moment. */
   readonly #waiting: ((sequence: LlamaContextSequence) => void)[] = []
+  /** Tokens of the context that a question can't have, since some predictor needs them besides it. */
+  #reserved = 0
 
   private constructor(
     lib: Lib,
@@ -217,7 +218,7 @@ class Engine {
       })
       const sequences = Array.from({ length: LOCAL_SLOTS }, () => context.getSequence())
       const engine = new Engine(lib, llama, model, sequences, modelOf({ modelPath }).name)
-      for (const predictor of warm.slice(0, LOCAL_SLOTS)) await engine.#warm(predictor, signal)
+      for (const predictor of warm) await engine.#warm(predictor, signal)
       return engine
     } catch (cause) {
       await llama.dispose()
@@ -231,8 +232,15 @@ class Engine {
     return this.#llama.dispose()
   }
 
+  /**
+   * A question is read again by predictors that come later, together with what the first ones wrote. So that a
+   * run isn't refused in its middle, there has to be room for the hungriest of them, its other inputs at their
+   * longest.
+   */
   fits(messages: readonly Message[], signature: Signature): boolean {
-    return this.#tokensOf(messages, signature).length + answerTokens(signature) + LATER <= CONTEXT
+    const question = this.#model.tokenize(messages.at(-1)?.content ?? '').length
+    const { length } = this.#tokensOf(messages, signature)
+    return length + leastAnswer(signature) < CONTEXT && question + this.#reserved < CONTEXT
   }
 
   /**
@@ -244,8 +252,9 @@ class Engine {
    */
   async write({ messages, signature, signal, send }: EngineCall): Promise<void> {
     const tokens = this.#tokensOf(messages, signature)
-    const limit = answerTokens(signature)
-    if (tokens.length + limit > CONTEXT) throw new RunError('prompt_too_long')
+    const room = CONTEXT - tokens.length - 1 // full to the last token, the engine would drop the prompt's beginning
+    const limit = Math.min(signature.outputs.length * PER_FIELD, room)
+    if (limit < leastAnswer(signature)) throw new RunError('prompt_too_long')
     const { LlamaGrammarEvaluationState } = this.#lib
     const grammar = await this.#grammarOf(signature)
     const written: Token[] = []
@@ -283,10 +292,13 @@ class Engine {
     })
   }
 
-  /** Reads a predictor's prompt with empty inputs; all that stands before them is then there for its calls. */
+  /** Reads a predictor's prompt with empty inputs: all that stands before them is then there for its calls. */
   async #warm(predictor: Predictor, signal: AbortSignal): Promise<void> {
-    const empty = Object.fromEntries(predictor.inputs.map((name) => [name, '']))
+    const { inputs } = predictor
+    const empty = Object.fromEntries(inputs.map((name) => [name, '']))
     const tokens = this.#tokensOf(prompt(predictor, empty), predictor)
+    const needed = tokens.length + (inputs.length - 1) * PER_FIELD + leastAnswer(predictor)
+    this.#reserved = Math.max(this.#reserved, needed)
     const sequence = await this.#take(tokens)
     await read(sequence, tokens, signal)
     this.#give(sequence)
@@ -352,8 +364,7 @@ class Engine {
  */
 const defaultThreads = () => Math.min(Math.max(availableParallelism() - 1, 1), 4)
 
-/** Tokens that an answer may have. A signature of many fields gets less for each, so that prompts have room too. */
-const answerTokens = ({ outputs }: Signature) => Math.min(outputs.length * ANSWER_PER_FIELD, CONTEXT / 2)
+const leastAnswer = ({ outputs }: Signature) => outputs.length * LEAST_PER_FIELD
 
 const isZeroShot = (messages: readonly Message[]) => messages.every(({ role }) => role !== 'assistant')
 

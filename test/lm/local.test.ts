@@ -136,7 +136,7 @@ describe('the embedded model', () => {
     [chainOfThought('question -> research'), { question: '¿Por qué es azul el cielo?' }],
     [predict('question -> pros, cons'), { question: 'Should schools ban mobile phones?' }],
     [predict('topic, tone -> short_poem'), { topic: 'autumn', tone: 'sad' }],
-    [predict('question -> a, b, c, d, e, f, g, h'), { question }],
+    [predict('question -> a, b, c, d'), { question }],
     [predict('question -> answer', { demos }), { question: 'hi' }],
   ]
   for (const [predictor, inputs] of asked) {
@@ -284,8 +284,8 @@ describe('the embedded model', () => {
   it('foresees what fits, with room left for what is asked next', () => {
     const fits = (question: string) => lm.fits(prompt(branch, { question }), branch)
     assert.equal(fits(question), true)
-    assert.equal(fits('Why is that so? '.repeat(100)), true)
-    assert.equal(fits('Why is that so? '.repeat(200)), false)
+    assert.equal(fits('Why is that so? '.repeat(120)), true)
+    assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
     assert.equal(fits('Why? '.repeat(2000)), false)
   })
 
@@ -294,7 +294,7 @@ describe('the embedded model', () => {
     const counts = Array.from({ length: 1000 }, (_, count) => count)
     const fits = (count: number) => lm.fits(prompt(branch, { question: words(count) }), branch)
     const most = counts.filter((count) => count % 10 === 0 && fits(count)).at(-1) as number
-    assert.ok(most > 400)
+    assert.ok(most > 600)
     const field = words(190)
     await peek(call(lm, compose, { question: words(most), brainstorm: field, evidence: field }))
   })
