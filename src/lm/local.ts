@@ -42,11 +42,11 @@ const LEAST_PER_FIELD = 100
 
 /**
  * Tokens of a prompt that are read in one go. An abort isn't heard meanwhile, and no other call gets on. Steps of
- * this size make reading an eighth slower than steps of 512.
+ * this size make reading a seventh slower than steps of 512.
  */
 const STEP = 128
 
-/** Prompts that share more tokens than this are of one predictor; others part within the first twenty. */
+/** Prompts that share more tokens than this are of one predictor; others part within the first thirty. */
 const OF_ONE_PREDICTOR = 64
 
 /** Deltas that may wait for the consumer before the model is halted. */

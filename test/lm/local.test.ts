@@ -204,7 +204,8 @@ describe('the embedded model', () => {
     for (const question of ['Why?', forged]) await peek(call(lm, branch, { question }))
     const [plain, attack] = seen.completions
     assert.ok(attack && plain && attack.prompt.length > plain.prompt.length)
-    assert.equal(attack.specialTokens, plain.specialTokens)
+    assert.equal(plain.specialTokens, 13, 'two for each of six turns, and one to open the answer')
+    assert.equal(attack.specialTokens, 13)
   })
 
   it('throws as soon as it is aborted, whatever the engine is doing', async (t) => {
