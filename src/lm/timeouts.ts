@@ -4,6 +4,7 @@
  * comments are not.
  */
 import { RunError } from '../core/errors.ts'
+import { Silence } from '../core/silence.ts'
 import type { LM } from './lm.ts'
 
 /**
@@ -14,44 +15,30 @@ export function withTimeouts(lm: LM, { firstTokenMs, idleMs }: { firstTokenMs: n
   return {
     ...lm,
     async *stream(messages, options) {
-      const silence = new AbortController()
-      const signal = AbortSignal.any([options.signal, silence.signal])
-      let code: 'upstream_timeout' | 'upstream_stalled' = 'upstream_timeout'
-      let leftMs = firstTokenMs
-      let armedAt = performance.now()
-      let disarm = afterSilence(leftMs, () => silence.abort(new RunError(code)))
+      const call = new AbortController()
+      const passOn = () => call.abort(options.signal.reason)
+      if (options.signal.aborted) passOn()
+      options.signal.addEventListener('abort', passOn, { once: true })
+      let hasSpoken = false
+      const silence = new Silence(() => {
+        call.abort(new RunError(hasSpoken ? 'upstream_stalled' : 'upstream_timeout'))
+      })
       try {
-        for await (const deltas of lm.stream(messages, { ...options, signal })) {
-          disarm()
-          leftMs -= performance.now() - armedAt
-          if (deltas.some(({ type }) => type === 'text' || type === 'reasoning' || type === 'finish')) {
-            code = 'upstream_stalled'
-            leftMs = idleMs
-          }
+        silence.start(firstTokenMs)
+        for await (const deltas of lm.stream(messages, { ...options, signal: call.signal })) {
+          silence.pause()
+          const isAlive = deltas.some(
+            ({ type }) => type === 'text' || type === 'reasoning' || type === 'finish',
+          )
+          hasSpoken ||= isAlive
           yield deltas
-          armedAt = performance.now()
-          disarm = afterSilence(leftMs, () => silence.abort(new RunError(code)))
+          if (isAlive) silence.start(idleMs)
+          else silence.resume()
         }
       } finally {
-        disarm()
+        silence.end()
+        options.signal.removeEventListener('abort', passOn)
       }
     },
-  }
-}
-
-/**
- * Calls `expire` after `ms`, but not before what has already arrived has been read: when the event loop was
- * blocked, its timers run before its sockets, and a model that did send in time would look silent.
- *
- * @returns a function that calls it off
- */
-function afterSilence(ms: number, expire: () => void): () => void {
-  let check: NodeJS.Immediate | undefined
-  const timer = setTimeout(() => {
-    check = setImmediate(expire)
-  }, ms)
-  return () => {
-    clearTimeout(timer)
-    clearImmediate(check)
   }
 }

@@ -6,6 +6,7 @@ import { RunError } from '../../src/core/errors.ts'
 import { predict } from '../../src/core/predictor.ts'
 import type { CallOptions, Delta } from '../../src/lm/lm.ts'
 import { withTimeouts } from '../../src/lm/timeouts.ts'
+import { clock } from '../support/clock.ts'
 import { abortion, codeOf, lmOf, saying, silence, stop, text, thought } from '../support/lm.ts'
 
 const options: CallOptions = {
@@ -15,21 +16,6 @@ const options: CallOptions = {
 }
 const limits = { firstTokenMs: 100, idleMs: 10 }
 const wait: Delta = { type: 'wait', reason: 'rate_limit', message: 'Hold on.' }
-
-/**
- * Time that passes only when the test says so: for timers and for `performance.now`. Immediates are real, and
- * all that are due have run when it comes back.
- */
-function clock(t: TestContext) {
-  let now = 0
-  t.mock.method(performance, 'now', () => now)
-  t.mock.timers.enable({ apis: ['setTimeout'] })
-  return async (ms: number) => {
-    now += ms
-    t.mock.timers.tick(ms)
-    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
-  }
-}
 
 /** A call of an LM that says what the test hands it, once it was asked. */
 function call(signal = options.signal) {
