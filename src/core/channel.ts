@@ -3,7 +3,16 @@
  * push gives a promise only when so much is waiting that the writer has to wait too, and the reader takes
  * everything there is at once.
  */
-export class Channel<Item> {
+
+/** The reader's end of a channel: for one reader, which waits with a promise, or with a callback where that is quicker. */
+export interface Outlet<Item> extends AsyncIterable<readonly Item[]> {
+  /** @returns all that waits, which may be nothing; undefined once the channel is closed and empty */
+  takeNow(): readonly Item[] | undefined
+  /** Calls back once: when something comes or the channel closes, which has not happened yet. */
+  whenMore(callback: () => void): void
+}
+
+export class Channel<Item> implements Outlet<Item> {
   readonly #capacity: number
   readonly #sizeOf: (item: Item) => number
   #items: Item[] = []
@@ -32,7 +41,7 @@ export class Channel<Item> {
       this.#items.push(item)
       this.#size += this.#sizeOf(item)
     }
-    this.#wakeReader?.()
+    if (this.#items.length > 0) this.#wake()
     if (this.#size <= this.#capacity) return undefined
     this.#room ??= Promise.withResolvers()
     return this.#room.promise
@@ -42,23 +51,41 @@ export class Channel<Item> {
   close(): void {
     this.#isClosed = true
     this.#room?.resolve()
-    this.#wakeReader?.()
+    this.#wake()
   }
 
-  /** @returns all that waits, as soon as there is something; undefined once the channel is closed and empty */
-  async take(): Promise<readonly Item[] | undefined> {
-    while (this.#items.length === 0) {
-      if (this.#isClosed) return undefined
-      await new Promise<void>((wake) => {
-        this.#wakeReader = wake
-      })
-      this.#wakeReader = undefined
-    }
+  takeNow(): readonly Item[] | undefined {
     const items = this.#items
+    if (items.length === 0) return this.#isClosed ? undefined : NOTHING
     this.#items = []
     this.#size = 0
     this.#room?.resolve()
     this.#room = undefined
     return items
   }
+
+  whenMore(callback: () => void): void {
+    this.#wakeReader = callback
+  }
+
+  /** @returns all that waits, as soon as there is something; undefined once the channel is closed and empty */
+  async take(): Promise<readonly Item[] | undefined> {
+    for (;;) {
+      const items = this.takeNow()
+      if (items?.length !== 0) return items
+      await new Promise<void>((wake) => this.whenMore(wake))
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Item[]> {
+    for (let items = await this.take(); items; items = await this.take()) yield items
+  }
+
+  #wake(): void {
+    const wake = this.#wakeReader
+    this.#wakeReader = undefined
+    wake?.()
+  }
 }
+
+const NOTHING: readonly never[] = []

@@ -4,14 +4,14 @@
  */
 import type { LM } from '../lm/lm.ts'
 import { type CallReport, callPredictor, type Include, newReport, type Run } from './call.ts'
-import { Channel } from './channel.ts'
+import { Channel, type Outlet } from './channel.ts'
 import { asRunError, RunError } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { Call, Place, Program } from './program.ts'
 import type { Values } from './prompt.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
-const CAPACITY = 64 * 1024
+const CAPACITY = 32 * 1024
 
 export type RunOptions = {
   readonly lm: LM
@@ -24,7 +24,7 @@ export type RunOptions = {
 
 export type RunningProgram = {
   /** Everything that has come since the last read, as soon as there is something. One reader. */
-  readonly frames: AsyncIterable<readonly Frame[]>
+  readonly frames: Outlet<Frame>
   /** Settles when nothing of the run is left: every call has ended. Gives what it failed of; never rejects. */
   readonly finished: Promise<RunError | undefined>
   /** One report for each call so far, in the order in which they began. */
@@ -79,11 +79,13 @@ export function streamify<Inputs extends Values>(
   const execute = async (): Promise<RunError | undefined> => {
     try {
       const data = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
-      siblings.abort(
-        new RunError('internal', { message: 'The program ended without waiting for this call.' }),
-      )
-      // One of them may wait for the reader: then only the run's own end lets go of it.
-      await untilAborted(Promise.allSettled(pending), signal)
+      if (pending.size > 0) {
+        siblings.abort(
+          new RunError('internal', { message: 'The program ended without waiting for this call.' }),
+        )
+        // One of them may wait for the reader: then only the run's own end lets go of it.
+        await untilAborted(Promise.allSettled(pending), signal)
+      }
       modules.leaveAll()
       const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
       channel.push([
@@ -101,11 +103,7 @@ export function streamify<Inputs extends Values>(
     }
   }
 
-  return { frames: readAll(channel), finished: execute(), calls }
-}
-
-async function* readAll(channel: Channel<Frame>): AsyncGenerator<readonly Frame[]> {
-  for (let frames = await channel.take(); frames; frames = await channel.take()) yield frames
+  return { frames: channel, finished: execute(), calls }
 }
 
 /** What a frame weighs while it waits: its text and about what its JSON puts around it. */

@@ -1,5 +1,4 @@
 /** `POST /v1/stream`: a question in, the frames of its run out. */
-import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Config } from '../config.ts'
 import { errorCodes, RunError } from '../core/errors.ts'
@@ -9,8 +8,7 @@ import { type RunningProgram, streamify } from '../core/streamify.ts'
 import type { LM } from '../lm/lm.ts'
 import { Problem } from '../problem.ts'
 import type { OpenStreams } from '../streams.ts'
-import { withHeartbeat } from '../wire/heartbeat.ts'
-import { encodeStream, KEEP_ALIVE } from '../wire/sse.ts'
+import { eventStream } from '../wire/event-stream.ts'
 import { checkQuestion, questionSchema } from './question.ts'
 
 export type StreamDeps = {
@@ -52,11 +50,10 @@ export function streamRoute(app: FastifyInstance, { lm, program, config, streams
       logEnd(reply, run, (await run.finished) ?? lost, performance.now() - began)
       streams.leave(controller)
     })
-    // Fastify would send the headers with the first frame, which a program without status messages has only
-    // once its model speaks.
-    reply.raw.once('pipe', () => reply.raw.flushHeaders())
-    const events = withHeartbeat(encodeStream(run.frames), config.HEARTBEAT_MS, KEEP_ALIVE)
-    return reply.headers(HEADERS).send(Readable.from(events, { objectMode: false }))
+    const events = eventStream(run.frames, config.HEARTBEAT_MS)
+    // Headers leave with the first frame, which a program without status messages has only once its model speaks.
+    reply.raw.once('pipe', () => setImmediate(() => events.readableDidRead || reply.raw.flushHeaders()))
+    return reply.headers(HEADERS).send(events)
   })
 }
 

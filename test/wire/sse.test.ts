@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DONE, encodeFrame, encodeStream, KEEP_ALIVE } from '../../src/wire/sse.ts'
+import fc from 'fast-check'
+import type { Frame } from '../../src/core/frame.ts'
+import { DONE, encodeFrame, FrameEncoder, KEEP_ALIVE } from '../../src/wire/sse.ts'
 
 const token = (chunk: string) =>
   ({ type: 'token', field: 'answer', predictor: 'compose', chunk, is_last: false }) as const
@@ -22,16 +24,43 @@ test('text of any kind stays on its line and is valid UTF-8', () => {
   assert.equal(encoded('\\u2028 "</script>"'), '"\\\\u2028 \\"</script>\\""')
 })
 
-test('a batch leaves as one piece, and [DONE] follows the last', async () => {
-  async function* batches() {
-    yield [token('a'), token('b')]
-    yield [token('c')]
-  }
-  assert.deepEqual(await Array.fromAsync(encodeStream(batches())), [
-    encodeFrame(token('a')) + encodeFrame(token('b')),
-    encodeFrame(token('c')),
-    'data: [DONE]\n\n',
-  ])
+test('a batch is one string of the same events, whatever came before it', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({
+      unit: fc.constantFrom('a', '"', '\\', '\n', '\u0085', '\u2028', 'é', '\ud83d', '\udE00', '"chunk":""'),
+    }),
+  )
+  const name = fc.oneof(fc.constantFrom('a', 'b'), text)
+  const frame: fc.Arbitrary<Frame> = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        type: fc.constant('token' as const),
+        field: name,
+        predictor: name,
+        call: fc.option(fc.integer({ min: 2, max: 3 }), { nil: undefined }),
+        chunk: text,
+        is_last: fc.boolean(),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('status' as const),
+        message: text,
+        module: name,
+        phase: fc.constant('start' as const),
+      }),
+    },
+  )
+  fc.assert(
+    fc.property(fc.array(fc.array(frame)), (batches) => {
+      const encoder = new FrameEncoder()
+      for (const batch of batches) assert.equal(encoder.encode(batch), batch.map(encodeFrame).join(''))
+    }),
+    { numRuns: 1_000 },
+  )
 })
 
 test('what stands between frames is whole events too', () => {

@@ -1,0 +1,60 @@
+/**
+ * A run's frames as the body of a response. They are taken only as the response asks for more, so that a reader who
+ * takes nothing holds up the run; and all that has come within a turn of the event loop leaves in one write at its
+ * end, when what is to be asked of upstreams has been asked.
+ */
+import { Readable } from 'node:stream'
+import type { Outlet } from '../core/channel.ts'
+import type { Frame } from '../core/frame.ts'
+import { Silence } from '../core/silence.ts'
+import { DONE, FrameEncoder, KEEP_ALIVE } from './sse.ts'
+
+/** Bytes that wait for the response before the frames are left where they are. */
+const HELD = 16 * 1024
+
+/**
+ * @param frames those of one run
+ * @param heartbeatMs after so long a silence a comment is sent, so that proxies keep the connection open; time in
+ *   which the response asks for nothing is no silence
+ */
+export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readable {
+  const encoder = new FrameEncoder()
+  /** Whether the response has asked, and has got nothing yet. */
+  let isAsking = false
+
+  const send = () => {
+    if (stream.destroyed) return
+    const batch = frames.takeNow()
+    if (batch?.length === 0) {
+      silence.start(heartbeatMs)
+      frames.whenMore(() => setImmediate(send))
+      return
+    }
+    isAsking = false
+    silence.pause()
+    const text = batch ? encoder.encode(batch) : ''
+    if (frames.takeNow()) {
+      stream.push(text)
+    } else {
+      stream.push(text + DONE)
+      stream.push(null)
+    }
+  }
+  const silence = new Silence(() => {
+    stream.push(KEEP_ALIVE)
+    silence.start(heartbeatMs)
+  })
+  const stream = new Readable({
+    highWaterMark: HELD,
+    read() {
+      if (isAsking) return // a heartbeat came in between
+      isAsking = true
+      setImmediate(send)
+    },
+    destroy(error, done) {
+      silence.end()
+      done(error)
+    },
+  })
+  return stream
+}
