@@ -7,10 +7,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import OpenAI, { APIError } from 'openai'
-import { Agent, errors, request } from 'undici'
+import { Agent, errors } from 'undici'
 import { RunError } from '../core/errors.ts'
+import type { Message } from '../core/prompt.ts'
 import { ChatChunks, jsonObject } from './chat-chunks.ts'
-import type { LM } from './lm.ts'
+import type { CallOptions, LM } from './lm.ts'
+import { type AnswerBody, post } from './post.ts'
 import { clean, upstreamError } from './upstream-words.ts'
 
 /**
@@ -52,88 +54,100 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
   // since an abort then closes the socket, so that even an upstream that ignores it can't send on.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false })
 
+  // The same for every call but for the body; made anew, it would be a tenth of what a short run costs.
+  const envelope = client
+    .buildRequest({ method: 'post', path: '/chat/completions', body: {} })
+    .then(({ req, url }) => ({ url, headers: Object.fromEntries(new Headers(req.headers)) }))
+
+  /** Asks, and gives the answer's body once it is known to be a stream of events. */
+  const open = async (
+    messages: readonly Message[],
+    { signal, usage }: Pick<CallOptions, 'signal' | 'usage'>,
+  ) => {
+    const { url, headers } = await envelope
+    const asked = {
+      model,
+      messages,
+      stream: true,
+      ...(usage && { stream_options: { include_usage: true } }),
+    }
+    const answer = await post(dispatcher, url, {
+      headers,
+      body: JSON.stringify(asked),
+      signal,
+    }).catch((cause) => {
+      signal.throwIfAborted()
+      return failedToConnect(cause)
+    })
+    if (answer.status !== 200) {
+      const words = await textOf(answer.body)
+      signal.throwIfAborted()
+      throw refusal(answer.status, new Headers(answer.headers as Record<string, string>), words, model)
+    }
+    if (!/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
+      answer.body.destroy()
+      throw new RunError('upstream_bad_response')
+    }
+    return answer.body
+  }
+
   return {
     model: { provider: 'openai', name: model },
 
     close: () => dispatcher.destroy(),
 
     async *stream(messages, { signal, usage }) {
+      const body = await open(messages, { signal, usage })
+      const chunks = new ChatChunks(model, 6 * maxCompletionChars + 65_536)
+      const isComplete = () => chunks.isDone || (chunks.isFinished && (!usage || chunks.usage !== undefined))
+      let grace: NodeJS.Timeout | undefined
+      let inThisTurn = 0
       try {
-        const body = {
-          model,
-          messages,
-          stream: true,
-          ...(usage && { stream_options: { include_usage: true } }),
+        for (let bytes = await body.read(); bytes; bytes = await body.read()) {
+          const deltas = chunks.push(bytes)
+          if (deltas.length > 0) yield deltas
+          if (chunks.failure) throw chunks.failure
+          if (isComplete()) break
+          if (chunks.isFinished) grace ??= setTimeout(body.destroy, GRACE_MS)
+          inThisTurn += deltas.length
+          if (inThisTurn < DELTAS_PER_TURN) continue
+          inThisTurn = 0
+          await nextTurn()
         }
-        const { req, url } = await client.buildRequest({ method: 'post', path: '/chat/completions', body })
-        const response = await request(url, {
-          method: 'POST',
-          headers: Object.fromEntries(new Headers(req.headers)),
-          body: req.body as string,
-          dispatcher,
-          signal,
-        }).catch(failedToConnect)
-        // Errors come out of reading it. One that is destroyed unread must not bring down the process.
-        response.body.on('error', () => {})
-        const headers = new Headers(response.headers as Record<string, string>)
-        if (response.statusCode !== 200) {
-          throw refusal(response.statusCode, headers, await textOf(response.body), model)
-        }
-        if (!/^text\/event-stream\b/i.test(headers.get('content-type') ?? '')) {
-          response.body.destroy()
-          throw new RunError('upstream_bad_response')
-        }
-        yield* deltasOf(response.body, new ChatChunks(model, 6 * maxCompletionChars + 65_536), usage)
-      } catch (thrown) {
-        throw signal.aborted ? signal.reason : thrown
+      } catch (cause) {
+        signal.throwIfAborted()
+        if (cause instanceof RunError) throw cause
+        if (!chunks.isFinished) throw new RunError('upstream_truncated', { cause })
+      } finally {
+        clearTimeout(grace)
+        if (isComplete()) drain(body)
+        else body.destroy()
       }
       signal.throwIfAborted()
+      yield chunks.end()
     },
   }
 }
 
-type Body = Awaited<ReturnType<typeof request>>['body']
-
-async function* deltasOf(body: Body, chunks: ChatChunks, wantsUsage: boolean) {
-  let grace: NodeJS.Timeout | undefined
-  let inThisTurn = 0
-  const isComplete = () => chunks.isDone || (chunks.isFinished && (!wantsUsage || chunks.usage !== undefined))
-  try {
-    for await (const bytes of body.iterator({ destroyOnReturn: false })) {
-      const deltas = chunks.push(bytes)
-      if (deltas.length > 0) yield deltas
-      if (chunks.failure) throw chunks.failure
-      if (isComplete()) break
-      if (chunks.isFinished) grace ??= setTimeout(() => body.destroy(), GRACE_MS)
-      inThisTurn += deltas.length
-      if (inThisTurn < DELTAS_PER_TURN) continue
-      inThisTurn = 0
-      await nextTurn()
-    }
-  } catch (cause) {
-    if (cause instanceof RunError) throw cause
-    if (!chunks.isFinished) throw new RunError('upstream_truncated', { cause })
-  } finally {
-    clearTimeout(grace)
-    if (isComplete()) drain(body)
-    else body.destroy()
-  }
-  yield chunks.end()
-}
-
 /** Reads what is left of a finished body, so that its connection can be used again; not for long. */
-function drain(body: Body): void {
-  const timer = setTimeout(() => body.destroy(), GRACE_MS)
-  body.on('close', () => clearTimeout(timer)).resume()
+async function drain(body: AnswerBody): Promise<void> {
+  const timer = setTimeout(body.destroy, GRACE_MS)
+  try {
+    while (await body.read());
+  } catch {
+    // it has broken off, and nothing of it is missed
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** What there is to read of an error's body. One that breaks off or never ends must not hide the status. */
-async function textOf(body: Body): Promise<string> {
+async function textOf(body: AnswerBody): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
-  const timer = setTimeout(() => body.destroy(), GRACE_MS)
+  const timer = setTimeout(body.destroy, GRACE_MS)
   try {
-    for await (const bytes of body) {
+    for (let bytes = await body.read(); bytes; bytes = await body.read()) {
       text += decoder.decode(bytes, { stream: true })
       if (text.length > MAX_ERROR_BODY) break
     }
@@ -141,6 +155,7 @@ async function textOf(body: Body): Promise<string> {
     // what came of it has to do
   } finally {
     clearTimeout(timer)
+    body.destroy()
   }
   return text
 }
