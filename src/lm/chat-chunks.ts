@@ -8,6 +8,7 @@
  */
 import { createParser } from 'eventsource-parser'
 import { RunError } from '../core/errors.ts'
+import { EventShape, type TextDelta } from './event-shape.ts'
 import type { Delta, Usage } from './lm.ts'
 import { upstreamError } from './upstream-words.ts'
 
@@ -32,10 +33,23 @@ type Chunk = {
 /** Finish reasons that say that the model did not finish. Every other one but `length` is a good end. */
 const BAD_ENDS: ReadonlySet<string> = new Set(['abort', 'error', 'content_filter', 'cancelled'])
 
+/** Shapes that may prove useless before no more are learned: in some streams each event has one of its own. */
+const USELESS_SHAPES = 8
+
+/** Deltas before a shape is learned: the first of a completion are the least like the others, and the most urgent. */
+const UNLEARNED = 2
+
 export class ChatChunks {
   readonly #model: string
+  readonly #maxEventChars: number
   readonly #decoder = new TextDecoder()
   readonly #parser: ReturnType<typeof createParser>
+  /** Whether the parser holds the beginning of an event. */
+  #isWithinEvent = false
+  /** What the last event that was read in full looks like; most are alike. */
+  #shape: EventShape | undefined
+  #uselessShapes = 0
+  #readInFull = 0
   #deltas: Delta[] = []
   #failure: RunError | undefined
   #finishReason: 'stop' | 'length' | undefined
@@ -48,6 +62,7 @@ export class ChatChunks {
    */
   constructor(model: string, maxEventChars: number) {
     this.#model = model
+    this.#maxEventChars = maxEventChars
     this.#parser = createParser({
       maxBufferSize: maxEventChars,
       onEvent: ({ event, data }) => {
@@ -65,10 +80,49 @@ export class ChatChunks {
    * @returns its deltas in order, without `finish`
    */
   push(bytes: Uint8Array): readonly Delta[] {
-    if (!this.#failure) this.#parser.feed(this.#decoder.decode(bytes, { stream: true }))
+    const text = this.#decoder.decode(bytes, { stream: true })
+    for (let at = 0; at < text.length && !this.#failure; ) {
+      if (this.#shape && !this.#isWithinEvent && !this.isFinished) {
+        const read = this.#deltas.length
+        at = this.#shape.read(text, at, this.#deltas)
+        if (this.#deltas.length > read) this.#uselessShapes = 0
+        if (at === text.length) break
+      }
+      at = this.#readProperly(text, at)
+    }
     const deltas = this.#deltas
     this.#deltas = []
     return deltas
+  }
+
+  /**
+   * Reads on to the end of an event, as far as blank lines of LF alone show one, or of the text.
+   *
+   * @returns where it stopped
+   */
+  #readProperly(text: string, at: number): number {
+    const blankLine = text.indexOf('\n\n', at)
+    const end = blankLine === -1 ? text.length : blankLine + 2
+    const event = text.slice(at, end)
+    const isWhole = !this.#isWithinEvent && blankLine !== -1
+    const known = this.#deltas.length
+    this.#isWithinEvent = blankLine === -1
+    this.#parser.feed(event)
+    const [delta, ...more] = this.#deltas.slice(known)
+    if (isWhole && delta && more.length === 0) this.#learn(event, delta as TextDelta)
+    return end
+  }
+
+  #learn(event: string, delta: TextDelta): void {
+    if (this.#uselessShapes === USELESS_SHAPES || this.#readInFull++ < UNLEARNED) return
+    this.#uselessShapes++
+    this.#shape = EventShape.of(event, delta, (other) => {
+      const chunks = new ChatChunks(this.#model, this.#maxEventChars)
+      chunks.#uselessShapes = USELESS_SHAPES
+      const deltas = chunks.push(new TextEncoder().encode(other))
+      // One that says more than its text isn't like any other.
+      return chunks.failure || chunks.isFinished || chunks.usage ? undefined : deltas
+    })
   }
 
   /** What went wrong, after the deltas that {@link push} gave before it. */
