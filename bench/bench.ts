@@ -1,0 +1,127 @@
+/**
+ * The benchmark: the service and what it is compared with, each at the same job, in turns, in one run.
+ *
+ *     npm run bench                                  everything; writes RESULTS.md
+ *     npm run bench -- --quick                       a shorter look at most of it
+ *     npm run bench -- --cell full-64 --peer obvious  some of it; names may be given more than once
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Cell, cells, RATES } from './cells.ts'
+import { type Crowd, crowd } from './crowd.ts'
+import { type Contender, contenders, SERVICE } from './peers.ts'
+import { Peer, pinClient } from './processes.ts'
+import { aims, crowds, firstToken, fullSpeed, machine, paced, Results } from './table.ts'
+
+/** A cell of its own kind, of the service alone. */
+const CROWDS = 'crowds'
+const CROWD_SIZES = [1_000, 5_000]
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    cell: { type: 'string', multiple: true },
+    peer: { type: 'string', multiple: true },
+  },
+})
+
+const WHOLE = { repetitions: 3, windowMs: 800, completionMs: 800, samples: 400 }
+const QUICK = { repetitions: 1, windowMs: 400, completionMs: 400, samples: 100 }
+const QUICK_CELLS = ['full-1', 'full-8', 'full-64', 'paced-20000', 'first-token']
+
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  names: readonly string[] | undefined,
+): T[] {
+  const unknown = names?.find((name) => name !== CROWDS && !all.some((one) => one.name === name))
+  if (unknown !== undefined) {
+    throw new Error(
+      `There is no '${unknown}'. There are ${all.map(({ name }) => name).join(', ')}, ${CROWDS}.`,
+    )
+  }
+  return all.filter(({ name }) => !names || names.includes(name))
+}
+
+const isWhole = !options.quick && !options.cell && !options.peer
+const effort = options.quick ? QUICK : WHOLE
+const chosenCells = chosen(cells, options.cell ?? (options.quick ? QUICK_CELLS : undefined))
+const chosenContenders = chosen(contenders, options.peer)
+
+// What is kept of one cell mustn't be collected in the middle of the next.
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+const results = new Results()
+const seen: Crowd[] = []
+const began = performance.now()
+pinClient()
+
+const startUpstream = () => Peer.start([process.execPath, 'bench/upstream.ts'], { place: 'upstream' })
+
+async function measure(cell: Cell, contender: Contender, peer: Peer): Promise<void> {
+  process.stderr.write(
+    `${Math.round((performance.now() - began) / 1_000)} s  ${cell.name}  ${contender.name}\n`,
+  )
+  const { measures, fault } = await cell.run(contender, peer, effort)
+  results.add(cell.name, contender.name, measures, fault)
+  collectGarbage()
+  await peer.idle() // what it still has to do isn't to be the next one's burden
+}
+
+async function repeat(): Promise<void> {
+  const upstream = await startUpstream()
+  const peers = new Map<Contender, Peer>()
+  for (const contender of chosenContenders) peers.set(contender, await contender.start(upstream))
+  for (const cell of chosenCells) {
+    for (const [contender, peer] of peers) {
+      if (!cell.isFresh) {
+        await measure(cell, contender, peer)
+      } else if (peer !== upstream) {
+        const fresh = await contender.start(upstream)
+        await measure(cell, contender, fresh)
+        await fresh.stop()
+      }
+    }
+  }
+  for (const peer of peers.values()) await peer.stop()
+  await upstream.stop()
+}
+
+for (let repetition = 0; repetition < effort.repetitions && chosenCells.length > 0; repetition++)
+  await repeat()
+
+if (isWhole || options.cell?.includes(CROWDS)) {
+  const service = contenders.find(({ name }) => name === SERVICE) as Contender
+  for (const size of CROWD_SIZES) {
+    process.stderr.write(`${size} streams\n`)
+    const upstream = await startUpstream()
+    const peer = await service.start(upstream)
+    seen.push(await crowd(service, peer, size, 3))
+    await peer.stop()
+    await upstream.stop()
+  }
+}
+
+const has = (prefix: string) => chosenCells.some(({ name }) => name.startsWith(prefix))
+const report = [
+  '# Results\n',
+  machine(effort.repetitions, (performance.now() - began) / 1_000),
+  aims(results),
+  has('full') ? fullSpeed(results, chosenContenders) : '',
+  ...RATES.filter((rate) => has(`paced-${rate}`)).map((rate) => paced(results, chosenContenders, rate)),
+  has('first-token') || has('idle') ? firstToken(results, chosenContenders) : '',
+  seen.length > 0 ? crowds(seen) : '',
+]
+  .filter((part) => part !== '')
+  .join('\n\n')
+
+console.log(report)
+if (isWhole) {
+  writeFileSync(new URL('RESULTS.md', import.meta.url), `${report}\n`)
+} else {
+  process.stderr.write('RESULTS.md is left as it is: it holds whole runs only.\n')
+}
+const wrong = chosenContenders.filter(({ name }) => results.fault(name))
+process.exitCode = wrong.some(({ name }) => name === SERVICE) ? 1 : 0

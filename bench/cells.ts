@@ -1,0 +1,142 @@
+/** What is measured: one cell at a time, of one contender, in one repetition. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { now } from './clock.ts'
+import { leaveAll, openAll } from './crowd.ts'
+import { ask, Load } from './load.ts'
+import type { Contender } from './peers.ts'
+import type { Peer } from './processes.ts'
+import type { Script } from './text.ts'
+
+/** Numbers by what they say. Times in microseconds, memory in bytes. */
+export type Measures = Readonly<Record<string, number>>
+
+export type Result = { readonly measures: Measures; readonly fault: string | undefined }
+
+/** How long it is looked at: at full speed; where it is paced, one completion; and first tokens, in runs. */
+export type Effort = { readonly windowMs: number; readonly completionMs: number; readonly samples: number }
+
+export type Cell = {
+  readonly name: string
+  /** Whether it wants a process that has done nothing yet. */
+  readonly isFresh: boolean
+  readonly run: (contender: Contender, peer: Peer, effort: Effort) => Promise<Result>
+}
+
+/** Tokens of each of a run's three completions, at full speed. */
+export const TOKENS = 2_000
+
+/** Tokens a second that one completion writes, where it is paced: a quick model. */
+export const PACE = 100
+
+export const STREAMS = [1, 8, 64] as const
+export const RATES = [1_000, 4_000, 20_000] as const
+export const IDLE = 500
+
+export const cells: readonly Cell[] = [
+  ...STREAMS.map((places) => ({
+    name: `full-${places}`,
+    isFresh: false,
+    run: (contender: Contender, peer: Peer, { windowMs }: Effort) =>
+      underLoad(contender, peer, {
+        script: { tokens: TOKENS, rate: 0 },
+        places,
+        spreadMs: 0,
+        warmUpMs: windowMs / 2,
+        windowMs,
+      }),
+  })),
+  ...RATES.map((rate) => ({
+    name: `paced-${rate}`,
+    isFresh: false,
+    run: (contender: Contender, peer: Peer, { completionMs }: Effort) =>
+      underLoad(contender, peer, {
+        script: { tokens: (PACE * completionMs) / 1_000, rate: PACE },
+        places: Math.round(rate / PACE / completionsPerRun(contender)),
+        spreadMs: 2 * completionMs,
+        warmUpMs: 2.5 * completionMs,
+        windowMs: 3 * completionMs,
+      }),
+  })),
+  { name: 'first-token', isFresh: false, run: firstToken },
+  { name: 'idle', isFresh: true, run: (contender, peer) => memoryOf(contender, peer, IDLE) },
+]
+
+/** At work at a time: two branches and then one call, of the same length; the upstream itself is asked for one. */
+const completionsPerRun = ({ name }: Contender) => (name === 'direct' ? 1 : 1.5)
+
+type Plan = {
+  readonly script: Script
+  readonly places: number
+  readonly spreadMs: number
+  readonly warmUpMs: number
+  readonly windowMs: number
+}
+
+async function underLoad(contender: Contender, peer: Peer, plan: Plan): Promise<Result> {
+  const load = new Load(peer.url + contender.path, plan.script, plan)
+  await sleep(plan.warmUpMs)
+  const [from, cpuBefore] = [now(), peer.cpu]
+  await sleep(plan.windowMs)
+  const [to, cpuAfter] = [now(), peer.cpu]
+  await load.stop()
+
+  const isInside = ({ at }: { at: number }) => at >= from && at < to
+  const readings = load.streams.map(contender.read)
+  const count = readings
+    .flatMap(({ tokens }) => tokens)
+    .reduce((sum, token) => sum + (isInside(token) ? token.count : 0), 0)
+  const delays = readings
+    .flatMap((reading) => reading.delays)
+    .filter(isInside)
+    .map(({ micros }) => micros)
+  return {
+    measures: {
+      rate: (count * 1_000_000) / (to - from),
+      cpu: (cpuAfter - cpuBefore) / count,
+      busy: (cpuAfter - cpuBefore) / (to - from),
+      p50: quantile(delays, 0.5),
+      p99: quantile(delays, 0.99),
+    },
+    fault: readings.find(({ fault }) => fault)?.fault,
+  }
+}
+
+/** From the request to the first token at the client, one run after the other. */
+async function firstToken(contender: Contender, peer: Peer, { samples }: Effort): Promise<Result> {
+  const times: number[] = []
+  let fault: string | undefined
+  for (let sample = 0; sample < samples; sample++) {
+    const stream = await ask(peer.url + contender.path, { tokens: 4, rate: 0 })
+    await stream.closed
+    const first = stream.arrivals.find(({ bytes }) => hasToken(bytes))
+    if (first) times.push(first.at - stream.sentAt)
+    fault ??= contender.read(stream).fault
+  }
+  const warm = times.slice(samples / 4)
+  return { measures: { first: quantile(warm, 0.5), p99: quantile(warm, 0.99) }, fault }
+}
+
+/** The first token of every text that isn't paced. */
+const hasToken = (bytes: Buffer) => bytes.includes('Once')
+
+/** What a stream costs that is open and says nothing: resident memory, before and with so many of them. */
+async function memoryOf(contender: Contender, peer: Peer, count: number): Promise<Result> {
+  const warmUp = await ask(peer.url + contender.path, { tokens: 100, rate: 0 })
+  await warmUp.closed
+  await sleep(500)
+  const before = peer.memory
+  const open = await openAll(contender, peer, count)
+  await sleep(1_500)
+  const during = peer.memory
+  await leaveAll(open)
+  return {
+    measures: { perStream: (during - before) / count },
+    fault: open.map(contender.read).find(({ fault }) => fault)?.fault,
+  }
+}
+
+/** @returns NaN where there are no numbers */
+export function quantile(numbers: readonly number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}

@@ -1,0 +1,79 @@
+/** What many streams do to a service that has nothing else to do. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { now } from './clock.ts'
+import { ask, type Stream } from './load.ts'
+import type { Contender } from './peers.ts'
+import type { Peer } from './processes.ts'
+
+/** Connections that are opened at the same time: more than a listener's backlog would only measure that. */
+const AT_ONCE = 100
+
+const hasStamp = (bytes: Buffer) => /\d{15};/.test(bytes.toString('latin1'))
+
+/** Asks so many times at once, for a token of each branch and then silence. */
+const askSome = (contender: Contender, peer: Peer, count: number) =>
+  Promise.all(
+    Array.from({ length: count }, () => ask(peer.url + contender.path, { tokens: 1, rate: 0, silent: true })),
+  )
+
+/** Opens so many streams; each has brought a token. */
+export async function openAll(contender: Contender, peer: Peer, count: number): Promise<Stream[]> {
+  const open: Stream[] = []
+  while (open.length < count) {
+    const some = await askSome(contender, peer, Math.min(AT_ONCE, count - open.length))
+    await Promise.all(some.map(({ until }) => until(hasStamp)))
+    open.push(...some)
+  }
+  return open
+}
+
+export async function leaveAll(streams: readonly Stream[]): Promise<void> {
+  for (const { leave } of streams) leave()
+  await Promise.all(streams.map(({ closed }) => closed))
+}
+
+/** What many streams do to a service that has nothing else to do. */
+export type Crowd = {
+  readonly count: number
+  readonly openMs: number
+  readonly perStream: number
+  /** Processor time a second while all are open and silent, as a share of one processor. */
+  readonly idleBusy: number
+  /** Resident bytes before, with all open, after they left, and after each of the storms. */
+  readonly before: number
+  readonly open: number
+  readonly after: number
+  readonly afterStorms: readonly number[]
+}
+
+/**
+ * Opens so many streams, leaves them, and then connects and leaves in storms.
+ *
+ * @param storms how many; each asks and leaves `count` times, as quickly as it can
+ */
+export async function crowd(contender: Contender, peer: Peer, count: number, storms: number): Promise<Crowd> {
+  const warmUp = await ask(peer.url + contender.path, { tokens: 100, rate: 0 })
+  await warmUp.closed
+  await sleep(500)
+  const before = peer.memory
+  const began = now()
+  const streams = await openAll(contender, peer, count)
+  const openMs = (now() - began) / 1_000
+  await sleep(1_500)
+  const open = peer.memory
+  const [cpu, at] = [peer.cpu, now()]
+  await sleep(1_000)
+  const idleBusy = (peer.cpu - cpu) / (now() - at)
+  await leaveAll(streams)
+  await sleep(1_500)
+  const after = peer.memory
+  const afterStorms: number[] = []
+  for (let storm = 0; storm < storms; storm++) {
+    for (let left = count; left > 0; left -= AT_ONCE) {
+      await leaveAll(await askSome(contender, peer, Math.min(AT_ONCE, left)))
+    }
+    await sleep(1_500)
+    afterStorms.push(peer.memory)
+  }
+  return { count, openMs, perStream: (open - before) / count, idleBusy, before, open, after, afterStorms }
+}

@@ -1,0 +1,85 @@
+/**
+ * The load: runs asked for on bare sockets. What comes is kept with its time and read only afterwards, since the
+ * client may share a processor with the upstream.
+ */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { now } from './clock.ts'
+import { questionOf, type Script } from './text.ts'
+
+export type Arrival = { readonly at: number; readonly bytes: Buffer }
+
+/** One run, as it came. Times are in the shared clock's microseconds. */
+export type Stream = {
+  readonly script: Script
+  readonly sentAt: number
+  readonly arrivals: Arrival[]
+  /** The connection's end, whoever made it. */
+  readonly closed: Promise<void>
+  /** Settles with the first arrival for which this holds, or at the connection's end. */
+  readonly until: (holds: (bytes: Buffer) => boolean) => Promise<void>
+  readonly leave: () => void
+}
+
+/**
+ * Asks once, on a new connection that is open before the clock starts.
+ *
+ * @param url with its path
+ */
+export async function ask(url: string, script: Script): Promise<Stream> {
+  const { hostname, port, pathname } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.setNoDelay()
+  await once(socket, 'connect')
+  socket.on('error', () => {}) // its close says the same
+  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
+  const arrivals: Arrival[] = []
+  socket.on('data', (bytes) => arrivals.push({ at: now(), bytes: bytes as Buffer }))
+  const body = JSON.stringify({ question: questionOf(script) })
+  const sentAt = now()
+  socket.write(
+    `POST ${pathname} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  )
+  const until = (holds: (bytes: Buffer) => boolean) =>
+    new Promise<void>((resolve) => {
+      if (arrivals.some(({ bytes }) => holds(bytes))) resolve()
+      socket.on('data', (bytes) => holds(bytes as Buffer) && resolve())
+      closed.then(resolve)
+    })
+  return { script, sentAt, arrivals, closed, until, leave: () => socket.destroy() }
+}
+
+/** Keeps so many runs going, one after the other in each place, until it is stopped. */
+export class Load {
+  readonly streams: Stream[] = []
+  #isStopped = false
+  readonly #open = new Set<Stream>()
+
+  /**
+   * @param spreadMs over which the places start, so that runs aren't all at the same point
+   */
+  constructor(url: string, script: Script, { places, spreadMs }: { places: number; spreadMs: number }) {
+    for (let place = 0; place < places; place++) this.#fill(url, script, (place / places) * spreadMs)
+  }
+
+  async #fill(url: string, script: Script, afterMs: number): Promise<void> {
+    if (afterMs > 0) await sleep(afterMs)
+    while (!this.#isStopped) {
+      const stream = await ask(url, script)
+      this.streams.push(stream)
+      this.#open.add(stream)
+      if (this.#isStopped) stream.leave()
+      await stream.closed
+      this.#open.delete(stream)
+    }
+  }
+
+  /** Ends it, and leaves in the middle of the runs that are open. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    const open = [...this.#open]
+    for (const stream of open) stream.leave()
+    await Promise.all(open.map(({ closed }) => closed))
+  }
+}

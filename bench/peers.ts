@@ -1,0 +1,84 @@
+/** Who takes part: the service, what it is compared with, and how each is started and read. */
+import { readFileSync } from 'node:fs'
+import { Peer } from './processes.ts'
+import { readBytes, readFrames } from './reading.ts'
+
+export const SERVICE = 'tributary'
+
+export type Contender = {
+  readonly name: string
+  /** What it is, in the table. */
+  readonly title: string
+  readonly path: string
+  readonly start: (upstream: Peer) => Promise<Peer>
+  readonly read: typeof readFrames
+}
+
+/** Variables over the service's defaults: so many streams, and silences longer than the idle limit. */
+const ENVIRONMENT = {
+  MAX_STREAMS: '10000',
+  LM_FIRST_TOKEN_TIMEOUT_MS: '600000',
+  LM_IDLE_TIMEOUT_MS: '600000',
+  RUN_TIMEOUT_MS: '600000',
+  OPENAI_API_KEY: 'none',
+  HOST: '127.0.0.1',
+  PORT: '0',
+}
+
+const service: Contender = {
+  name: SERVICE,
+  title: '**Tributary** (`npm start`)',
+  path: '/v1/stream',
+  start: (upstream) =>
+    Peer.start(['npm', 'start'], {
+      place: 'service',
+      env: { ...ENVIRONMENT, OPENAI_BASE_URL: `${upstream.url}/v1` },
+      announcement: /(?=.*"msg":"Server listening at (http:[^"]+)").*"pid":(\d+)/,
+    }),
+  read: readFrames,
+}
+
+function library(name: string, title: string): Contender {
+  return {
+    name,
+    title,
+    path: '/v1/stream',
+    start: (upstream) =>
+      Peer.start([process.execPath, `bench/peers/${name}.ts`], {
+        place: 'service',
+        env: { UPSTREAM: `${upstream.url}/v1`, NODE_ENV: 'production' },
+      }),
+    read: readFrames,
+  }
+}
+
+/** The version that is installed of a package of this folder. */
+export function versionOf(name: string): string {
+  const file = new URL(`node_modules/${name}/package.json`, import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}
+
+/** What copies bytes: nothing of it can be read as frames. */
+const copying = (title: string, name: string, path: string, start: Contender['start']): Contender => ({
+  name,
+  title,
+  path,
+  start,
+  read: readBytes,
+})
+
+export const contenders: readonly Contender[] = [
+  copying(
+    'no service: the client at the upstream itself',
+    'direct',
+    '/v1/chat/completions',
+    async (upstream) => upstream,
+  ),
+  copying('bytes copied on bare sockets', 'proxy', '/v1/stream', library('proxy', '').start),
+  copying('bytes copied by `node:http`', 'http-proxy', '/v1/stream', library('http-proxy', '').start),
+  service,
+  library('obvious', `openai ${versionOf('openai')}, \`for await\`, async generator, Fastify`),
+  library('ai-sdk', `Vercel AI SDK ${versionOf('ai')}`),
+  library('langgraph', `LangGraph.js ${versionOf('@langchain/langgraph')}`),
+  library('ax', `Ax ${versionOf('@ax-llm/ax')}`),
+]

@@ -1,0 +1,118 @@
+/** The processes under test: each pinned to a processor of its own where the machine can, and measured from outside. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Which processor is whose. The service has one to itself; with two, upstream and client share the other. */
+const [FOR_SERVICE, FOR_UPSTREAM, FOR_CLIENT] = availableParallelism() > 2 ? [2, 0, 1] : [1, 0, 0]
+
+/** Whether processes can be pinned here, by util-linux's taskset. */
+export const isPinned = availableParallelism() > 1 && hasTaskset()
+
+function hasTaskset(): boolean {
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function pinClient(): void {
+  if (isPinned) execFileSync('taskset', ['-a', '-p', '-c', String(FOR_CLIENT), String(process.pid)])
+}
+
+export type Place = 'service' | 'upstream'
+
+/** Clock ticks a second in /proc: fixed at 100 in Linux's interface to programs. */
+const TICKS = 100
+
+export class Peer {
+  readonly url: string
+  readonly #pid: number
+  readonly #child: ChildProcess
+
+  private constructor(url: string, pid: number, child: ChildProcess) {
+    this.url = url
+    this.#pid = pid
+    this.#child = child
+  }
+
+  /**
+   * Starts a process, and waits until it serves.
+   *
+   * @param announcement what it prints then: an address in the first group, and its process id in the second where
+   *   that isn't the id of what was started
+   * @throws Error with what it printed, if it ends before that
+   */
+  static start(
+    command: readonly string[],
+    {
+      place,
+      env = {},
+      announcement = /listening on (\S+)/,
+    }: { place: Place; env?: Record<string, string>; announcement?: RegExp },
+  ): Promise<Peer> {
+    const processor = place === 'service' ? FOR_SERVICE : FOR_UPSTREAM
+    const [file, ...args] = isPinned ? ['taskset', '-c', String(processor), ...command] : command
+    const child = spawn(file as string, args, {
+      cwd: new URL('..', import.meta.url),
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let printed = ''
+    return new Promise((resolve, reject) => {
+      child.stderr?.on('data', (bytes) => {
+        printed += bytes
+      })
+      const onOutput = (bytes: Buffer) => {
+        printed += bytes
+        const match = announcement.exec(printed)
+        if (!match) return
+        child.stdout?.off('data', onOutput).resume() // a log that nobody takes may hold up its process
+        resolve(new Peer(match[1] as string, Number(match[2] ?? child.pid), child))
+      }
+      child.stdout?.on('data', onOutput)
+      child.on('error', reject)
+      child.on('exit', () => reject(new Error(`'${command.join(' ')}' ended: ${printed}`)))
+    })
+  }
+
+  /** Processor time it has used so far, in microseconds; NaN where the system doesn't tell. */
+  get cpu(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.#pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
+      return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / TICKS // utime and stime, proc_pid_stat(5)
+    } catch {
+      return Number.NaN
+    }
+  }
+
+  /** Resident memory in bytes; NaN where the system doesn't tell. */
+  get memory(): number {
+    try {
+      const status = readFileSync(`/proc/${this.#pid}/status`, 'latin1')
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
+    } catch {
+      return Number.NaN
+    }
+  }
+
+  /** Settles when it has nothing left to do, or after some seconds. */
+  async idle(): Promise<void> {
+    for (let nth = 0; nth < 50; nth++) {
+      const before = this.cpu
+      await sleep(100)
+      if (!(this.cpu - before > 10_000)) return
+    }
+  }
+
+  /** Ends it, as far as it still runs. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
+    process.kill(this.#pid, 'SIGKILL')
+    await gone
+  }
+}

@@ -1,0 +1,231 @@
+/** What was measured, as tables of Markdown. */
+import { cpus, totalmem } from 'node:os'
+import { IDLE, type Measures, PACE, quantile, RATES, STREAMS, TOKENS } from './cells.ts'
+import type { Crowd } from './crowd.ts'
+import { type Contender, SERVICE } from './peers.ts'
+import { isPinned } from './processes.ts'
+
+/** All repetitions of every cell, by cell and contender; and what was wrong, where something was. */
+export class Results {
+  readonly #measures = new Map<string, Measures[]>()
+  readonly #faults = new Map<string, string>()
+
+  add(cell: string, contender: string, measures: Measures, fault: string | undefined): void {
+    const key = `${cell} ${contender}`
+    const known = this.#measures.get(key) ?? []
+    this.#measures.set(key, [...known, measures])
+    if (fault) this.#faults.set(contender, `${cell}: ${fault}`)
+  }
+
+  has(cell: string): boolean {
+    return [...this.#measures.keys()].some((key) => key.startsWith(`${cell} `))
+  }
+
+  fault(contender: string): string | undefined {
+    return this.#faults.get(contender)
+  }
+
+  /** Of all repetitions; none where it wasn't measured. */
+  all(cell: string, contender: string, measure: string): number[] {
+    const of = this.#measures.get(`${cell} ${contender}`) ?? []
+    return of.map((measures) => measures[measure] ?? Number.NaN).filter((value) => !Number.isNaN(value))
+  }
+
+  median(cell: string, contender: string, measure: string): number {
+    return quantile(this.all(cell, contender, measure), 0.5)
+  }
+}
+
+type Format = (value: number) => string
+
+const whole: Format = (value) => Math.round(value).toLocaleString('en-US')
+const thousands: Format = (value) => `${whole(value / 1_000)} k`
+const precise: Format = (value) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0))
+const ms: Format = (micros) => precise(micros / 1_000)
+const kilobytes: Format = (bytes) => whole(bytes / 1_000)
+const times: Format = (ratio) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0))
+
+/** The median, and from where to where it went. */
+function spread(values: readonly number[], format: Format): string {
+  if (values.length === 0) return '–'
+  const median = format(quantile(values, 0.5))
+  if (values.length === 1) return median
+  return `${median} (${format(Math.min(...values))}–${format(Math.max(...values))})`
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`
+  return [line(heads), line(heads.map((_, nth) => (nth === 0 ? '---' : '---:'))), ...rows.map(line)].join(
+    '\n',
+  )
+}
+
+/** A row for each contender, or what was wrong with what it sent: a quick answer that is wrong doesn't count. */
+function rows(
+  results: Results,
+  contenders: readonly Contender[],
+  columns: readonly ((name: string) => string)[],
+): string[][] {
+  return contenders.map(({ name, title }) => {
+    const fault = results.fault(name)
+    if (fault) return [title, `wrong (${fault})`, ...columns.slice(1).map(() => '')]
+    return [title, ...columns.map((column) => column(name))]
+  })
+}
+
+/** How many times as much as another the service does: of rates, more is better; of costs, less. */
+const ratio =
+  (results: Results, cell: string, measure: string, better: 'more' | 'less') => (name: string) => {
+    const [service, other] = [SERVICE, name].map((one) => results.median(cell, one, measure)) as [
+      number,
+      number,
+    ]
+    const value = better === 'more' ? service / other : other / service
+    return Number.isFinite(value) ? times(value) : '–'
+  }
+
+export function fullSpeed(results: Results, contenders: readonly Contender[]): string {
+  const last = `full-${STREAMS.at(-1)}`
+  const rate = (cell: string) => (name: string) => spread(results.all(cell, name, 'rate'), thousands)
+  return [
+    `## Full speed\n`,
+    `Tokens a second through one processor, the upstream as fast as it can: two branches and a compose for each`,
+    `question, ${whole(TOKENS)} tokens each. CPU is the process's own time; a process that isn't busy all the time waits for the`,
+    `processor that upstream and client share. The last column compares tokens for each second of processor time.\n`,
+    table(
+      ['', ...STREAMS.map((count) => `${count} at once`), `CPU µs a token`, 'busy', `Tributary is ×`],
+      rows(results, contenders, [
+        ...STREAMS.map((count) => rate(`full-${count}`)),
+        (name) => spread(results.all(last, name, 'cpu'), precise),
+        (name) => `${Math.round(100 * results.median(last, name, 'busy'))} %`,
+        ratio(results, last, 'cpu', 'less'),
+      ]),
+    ),
+  ].join('\n')
+}
+
+export function paced(results: Results, contenders: readonly Contender[], rate: number): string {
+  const cell = `paced-${rate}`
+  const direct = (measure: string) => results.median(cell, 'direct', measure)
+  const added = (measure: string) => (name: string) =>
+    spread(
+      results.all(cell, name, measure).map((value) => value - direct(measure)),
+      ms,
+    )
+  return [
+    `## ${whole(rate)} tokens a second\n`,
+    `Each completion at ${PACE} tokens a second. Times from the upstream's write to the client's read, in milliseconds, less`,
+    `what they are without a service.\n`,
+    table(
+      ['', 'delivered', 'p50 added', 'p99 added', 'CPU µs a token', 'Tributary takes 1/×'],
+      rows(results, contenders, [
+        (name) => `${Math.min(100, Math.round((100 * results.median(cell, name, 'rate')) / rate))} %`,
+        added('p50'),
+        added('p99'),
+        (name) => spread(results.all(cell, name, 'cpu'), precise),
+        ratio(results, cell, 'cpu', 'less'),
+      ]),
+    ),
+  ].join('\n')
+}
+
+export function firstToken(results: Results, contenders: readonly Contender[]): string {
+  const direct = results.median('first-token', 'direct', 'first')
+  return [
+    `## First token, and memory\n`,
+    `One client: from the request to the first token, in milliseconds, on a connection that is open. Memory: resident,`,
+    `by each of ${IDLE} streams that are open and silent, with both their upstream connections.\n`,
+    table(
+      ['', 'first token', 'added', 'kB a silent stream'],
+      rows(results, contenders, [
+        (name) => spread(results.all('first-token', name, 'first'), ms),
+        (name) =>
+          spread(
+            results.all('first-token', name, 'first').map((value) => value - direct),
+            ms,
+          ),
+        (name) => (name === 'direct' ? '–' : spread(results.all('idle', name, 'perStream'), kilobytes)),
+      ]),
+    ),
+  ].join('\n')
+}
+
+const megabytes: Format = (bytes) => `${whole(bytes / 1_000_000)} MB`
+
+export function crowds(crowds: readonly Crowd[]): string {
+  return [
+    `## Many streams\n`,
+    `Tributary alone: so many streams opened, all silent, left; then storms in which as many connect and leave at once.\n`,
+    table(
+      ['streams', 'opened in', 'kB each', 'CPU while silent', 'before', 'open', 'left', 'after each storm'],
+      crowds.map((one) => [
+        whole(one.count),
+        `${precise(one.openMs / 1_000)} s`,
+        kilobytes(one.perStream),
+        `${Math.round(100 * one.idleBusy)} %`,
+        megabytes(one.before),
+        megabytes(one.open),
+        megabytes(one.after),
+        one.afterStorms.map(megabytes).join(', '),
+      ]),
+    ),
+  ].join('\n')
+}
+
+/** What the service aims at, and whether this run got there. */
+export function aims(results: Results): string {
+  const full = `full-${STREAMS.at(-1)}`
+  const fast = `paced-${RATES.at(-1)}`
+  const perCpu = (name: string) => results.median(full, name, 'cpu') / results.median(full, SERVICE, 'cpu')
+  const added = (cell: string, measure: string) =>
+    results.median(cell, SERVICE, measure) - results.median(cell, 'direct', measure)
+  const lines: [aim: string, value: number, isMet: (value: number) => boolean, format: Format][] = [
+    ['half of what bare sockets copy, per core', perCpu('proxy'), (value) => value >= 0.5, times],
+    ['half of what `node:http` copies, per core', perCpu('http-proxy'), (value) => value >= 0.5, times],
+    ['10 × the obvious way', perCpu('obvious'), (value) => value >= 10, times],
+    ['30 × the AI SDK', perCpu('ai-sdk'), (value) => value >= 30, times],
+    ['30 × LangGraph.js', perCpu('langgraph'), (value) => value >= 30, times],
+    [
+      `p99 added at ${whole(RATES.at(-1) ?? 0)} tokens/s ≤ 20 ms`,
+      added(fast, 'p99') / 1_000,
+      (value) => value <= 20,
+      precise,
+    ],
+    [
+      '≤ 0.5 ms added to the first token',
+      added('first-token', 'first') / 1_000,
+      (value) => value <= 0.5,
+      precise,
+    ],
+    [
+      '≤ 100 kB a silent stream',
+      results.median('idle', SERVICE, 'perStream') / 1_000,
+      (value) => value <= 100,
+      whole,
+    ],
+  ]
+  const measured = lines.filter(([, value]) => Number.isFinite(value))
+  if (measured.length === 0) return ''
+  return [
+    '## Aims\n',
+    table(
+      ['aim', 'measured', ''],
+      measured.map(([aim, value, isMet, format]) => [
+        aim,
+        format(value),
+        isMet(value) ? 'met' : '**missed**',
+      ]),
+    ),
+  ].join('\n')
+}
+
+export function machine(repetitions: number, seconds: number): string {
+  const [cpu, ...others] = cpus()
+  const pinned = isPinned ? 'the service pinned to one of them' : 'processes not pinned (no taskset)'
+  return [
+    `${cpu?.model.trim()}, ${others.length + 1} processors, ${pinned}; ${Math.round(totalmem() / 2 ** 30)} GiB;`,
+    `${process.platform} ${process.arch}, Node ${process.versions.node};`,
+    `${new Date().toISOString().slice(0, 10)}; ${repetitions} interleaved repetition${repetitions === 1 ? '' : 's'}, ${Math.round(seconds / 60) || '<1'} min.`,
+    `Each number is the median, in brackets the least and the most. Machines differ; ratios hold better.`,
+  ].join(' ')
+}
