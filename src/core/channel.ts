@@ -37,14 +37,17 @@ export class Channel<Item> implements Outlet<Item> {
    */
   push(items: readonly Item[]): Promise<void> | undefined {
     if (this.#isClosed) return undefined
-    for (const item of items) {
-      this.#items.push(item)
-      this.#size += this.#sizeOf(item)
-    }
+    for (const item of items) this.#add(item)
     if (this.#items.length > 0) this.#wake()
-    if (this.#size <= this.#capacity) return undefined
-    this.#room ??= Promise.withResolvers()
-    return this.#room.promise
+    return this.#roomForMore()
+  }
+
+  /** The same with one item: for those that come by the thousand. */
+  pushOne(item: Item): Promise<void> | undefined {
+    if (this.#isClosed) return undefined
+    this.#add(item)
+    this.#wake()
+    return this.#roomForMore()
   }
 
   /** Nothing more comes: the reader still gets what waits, and no writer waits any longer. */
@@ -79,6 +82,17 @@ export class Channel<Item> implements Outlet<Item> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Item[]> {
     for (let items = await this.take(); items; items = await this.take()) yield items
+  }
+
+  #add(item: Item): void {
+    this.#items.push(item)
+    this.#size += this.#sizeOf(item)
+  }
+
+  #roomForMore(): Promise<void> | undefined {
+    if (this.#size <= this.#capacity) return undefined
+    this.#room ??= Promise.withResolvers()
+    return this.#room.promise
   }
 
   #wake(): void {

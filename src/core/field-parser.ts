@@ -17,22 +17,56 @@ export type FieldChunk = { readonly field: string; chunk: string; isLast: boolea
 
 /** A value as it grows: white space at its start is dropped, white space at its end waits for what follows. */
 class Value {
-  text = ''
   isClosed = false
+  /** Whether anything but white space has come. */
+  isEmpty = true
+  readonly #text = new Text()
   #trailing = ''
+
+  get text(): string {
+    return this.#text.toString()
+  }
 
   /** @returns what may leave now; '' where everything has to wait */
   add(piece: string): string {
-    const rest = this.text === '' ? piece.trimStart() : piece
+    const rest = this.isEmpty ? piece.trimStart() : piece
     const solid = rest.trimEnd()
     if (solid === '') {
-      if (this.text !== '') this.#trailing += rest
+      if (!this.isEmpty) this.#trailing += rest
       return ''
     }
-    const out = this.#trailing + solid
-    this.#trailing = rest.slice(solid.length)
-    this.text += out
+    this.isEmpty = false
+    const out = this.#trailing === '' ? solid : this.#trailing + solid
+    this.#trailing = solid.length === rest.length ? '' : rest.slice(solid.length)
+    this.#text.add(out)
     return out
+  }
+}
+
+/** Pieces that are put together before what is kept of a long value may pile up. */
+const PIECES = 256
+
+/**
+ * A text that grows by small pieces. Adding them to a string would keep each piece, and the whole read of the network
+ * that it is a slice of, for as long as the text lives, and give the garbage collector most of its work.
+ */
+class Text {
+  #text = ''
+  #pieces: string[] = []
+
+  add(piece: string): void {
+    this.#pieces.push(piece)
+    if (this.#pieces.length === PIECES) this.#join()
+  }
+
+  toString(): string {
+    this.#join()
+    return this.#text
+  }
+
+  #join(): void {
+    this.#text += this.#pieces.join('')
+    this.#pieces = []
   }
 }
 
@@ -117,7 +151,7 @@ export class FieldParser {
   end(): FieldChunk[] {
     this.#write(this.#candidates[0]?.slice(0, this.#matched) ?? '')
     this.#giveUpMarker()
-    if (this.#current === undefined && this.#preamble.text !== '') {
+    if (this.#current === undefined && !this.#preamble.isEmpty) {
       const last = this.#fields.at(-1) as string
       this.#writeTo(last, this.#preamble.text)
     }
@@ -160,7 +194,7 @@ export class FieldParser {
     }
     this.#current = field
     const value = this.#value(field)
-    if (value.text !== '') value.add('\n') // native reasoning stands here: keep the two apart
+    if (!value.isEmpty) value.add('\n') // native reasoning stands here: keep the two apart
   }
 
   #value(field: string): Value {

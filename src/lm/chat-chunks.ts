@@ -33,6 +33,8 @@ type Chunk = {
 /** Finish reasons that say that the model did not finish. Every other one but `length` is a good end. */
 const BAD_ENDS: ReadonlySet<string> = new Set(['abort', 'error', 'content_filter', 'cancelled'])
 
+const LINE_FEED = 0x0a
+
 /** Shapes that may prove useless before no more are learned: in some streams each event has one of its own. */
 const USELESS_SHAPES = 8
 
@@ -44,6 +46,8 @@ export class ChatChunks {
   readonly #maxEventChars: number
   readonly #decoder = new TextDecoder()
   readonly #parser: ReturnType<typeof createParser>
+  /** Whether the last piece ended as events do; not before the first, which may begin with a byte order mark. */
+  #isBetweenEvents = false
   /** Whether the parser holds the beginning of an event. */
   #isWithinEvent = false
   /** What the last event that was read in full looks like; most are alike. */
@@ -75,24 +79,39 @@ export class ChatChunks {
   }
 
   /**
-   * Takes one read of the network.
+   * Takes one read of the network, in the pieces that HTTP made of it.
    *
    * @returns its deltas in order, without `finish`
    */
-  push(bytes: Uint8Array): readonly Delta[] {
-    const text = this.#decoder.decode(bytes, { stream: true })
+  push(pieces: readonly Buffer[]): readonly Delta[] {
+    for (const piece of pieces) this.#readText(this.#decode(piece))
+    const deltas = this.#deltas
+    this.#deltas = []
+    return deltas
+  }
+
+  /**
+   * Mostly a piece is an event, and between events no character can be cut. Decoding it by itself costs less, and
+   * where it is nothing but ASCII its text takes half the room and half the time to look at.
+   */
+  #decode(piece: Buffer): string {
+    const wasBetweenEvents = this.#isBetweenEvents
+    this.#isBetweenEvents = piece[piece.length - 1] === LINE_FEED && piece[piece.length - 2] === LINE_FEED
+    return wasBetweenEvents && this.#isBetweenEvents
+      ? piece.toString()
+      : this.#decoder.decode(piece, { stream: true })
+  }
+
+  #readText(text: string): void {
     for (let at = 0; at < text.length && !this.#failure; ) {
       if (this.#shape && !this.#isWithinEvent && !this.isFinished) {
         const read = this.#deltas.length
         at = this.#shape.read(text, at, this.#deltas)
         if (this.#deltas.length > read) this.#uselessShapes = 0
-        if (at === text.length) break
+        if (at === text.length) return
       }
       at = this.#readProperly(text, at)
     }
-    const deltas = this.#deltas
-    this.#deltas = []
-    return deltas
   }
 
   /**
@@ -119,9 +138,7 @@ export class ChatChunks {
     this.#shape = EventShape.of(event, delta, (other) => {
       const chunks = new ChatChunks(this.#model, this.#maxEventChars)
       chunks.#uselessShapes = USELESS_SHAPES
-      const deltas = chunks.push(new TextEncoder().encode(other))
-      // One that says more than its text isn't like any other.
-      return chunks.failure || chunks.isFinished || chunks.usage ? undefined : deltas
+      return chunks.push([Buffer.from(other)])
     })
   }
 
@@ -151,7 +168,7 @@ export class ChatChunks {
    * @throws RunError where the model didn't finish
    */
   end(): readonly Delta[] {
-    const deltas = this.isFinished ? [] : this.push(new TextEncoder().encode('\n\n'))
+    const deltas = this.isFinished ? [] : this.push([Buffer.from('\n\n')])
     if (this.#failure) throw this.#failure
     if (!this.isFinished) throw new RunError('upstream_truncated')
     return [...deltas, { type: 'finish', reason: this.#finishReason ?? 'stop', usage: this.#usage }]

@@ -37,7 +37,7 @@ export class EventShape {
   static of(
     event: string,
     said: TextDelta,
-    properly: (event: string) => readonly Delta[] | undefined,
+    properly: (event: string) => readonly Delta[],
   ): EventShape | undefined {
     const literal = JSON.stringify(said.text)
     const at = event.indexOf(literal)
@@ -45,7 +45,7 @@ export class EventShape {
     const head = event.slice(0, at + 1)
     const tail = event.slice(at + literal.length - 1)
     const other = `${said.text}.`
-    const [delta, ...more] = properly(`${head}${JSON.stringify(other).slice(1, -1)}${tail}`) ?? []
+    const [delta, ...more] = properly(`${head}${JSON.stringify(other).slice(1, -1)}${tail}`)
     const isInPlace = delta?.type === said.type && delta.text === other && more.length === 0
     return isInPlace ? new EventShape(said.type, head, tail) : undefined
   }

@@ -103,8 +103,8 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
       let grace: NodeJS.Timeout | undefined
       let inThisTurn = 0
       try {
-        for (let bytes = await body.read(); bytes; bytes = await body.read()) {
-          const deltas = chunks.push(bytes)
+        for (let pieces = await body.read(); pieces; pieces = await body.read()) {
+          const deltas = chunks.push(pieces)
           if (deltas.length > 0) yield deltas
           if (chunks.failure) throw chunks.failure
           if (isComplete()) break
@@ -147,8 +147,8 @@ async function textOf(body: AnswerBody): Promise<string> {
   const decoder = new TextDecoder()
   const timer = setTimeout(body.destroy, GRACE_MS)
   try {
-    for (let bytes = await body.read(); bytes; bytes = await body.read()) {
-      text += decoder.decode(bytes, { stream: true })
+    for (let pieces = await body.read(); pieces; pieces = await body.read()) {
+      text += decoder.decode(Buffer.concat(pieces), { stream: true })
       if (text.length > MAX_ERROR_BODY) break
     }
   } catch {

@@ -19,10 +19,11 @@ export type Answer = {
 /** An answer's bytes, for one reader. */
 export type AnswerBody = {
   /**
-   * @returns what has come since the last read, as soon as there is something; undefined at the end
+   * @returns what has come since the last read, as soon as there is something, in the pieces that HTTP made of it;
+   *   undefined at the end
    * @throws what the connection broke off with, behind what came before it; the signal's reason
    */
-  readonly read: () => Promise<Uint8Array | undefined>
+  readonly read: () => Promise<readonly Buffer[] | undefined>
   /** Gives up on the rest, and on the connection. */
   readonly destroy: () => void
 }
@@ -41,7 +42,7 @@ type Request = {
 export function post(dispatcher: Dispatcher, url: string, request: Request): Promise<Answer> {
   const { signal, ...rest } = request
   const { origin, pathname, search } = new URL(url)
-  const pieces = new Channel<Uint8Array>(CAPACITY, ({ byteLength }) => byteLength)
+  const pieces = new Channel<Buffer>(CAPACITY, ({ byteLength }) => byteLength)
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   let connection: Dispatcher.DispatchController | undefined
   let failure: Error | undefined
@@ -60,9 +61,8 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
   const body: AnswerBody = {
     async read() {
       const some = await pieces.take()
-      if (some) return some.length === 1 ? some[0] : Buffer.concat(some)
-      if (failure) throw failure
-      return undefined
+      if (!some && failure) throw failure
+      return some
     },
     destroy: () => giveUp(new Error('The rest of the answer is not wanted.')),
   }
@@ -80,7 +80,7 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
         if (status >= 200) resolve({ status, headers, body }) // below are interim answers (RFC 9110 §15.2)
       },
       onResponseData(controller, piece) {
-        const room = pieces.push([piece])
+        const room = pieces.pushOne(piece)
         if (!room || controller.paused) return
         controller.pause()
         room.then(() => controller.resume())

@@ -24,40 +24,45 @@ export function encodeFrame(frame: Frame): string {
 
 /** Encodes the frames of one stream: nearly all of them are tokens, and most of the lane that the last was of. */
 export class FrameEncoder {
-  #field: string | undefined
-  #predictor: string | undefined
-  #call: number | undefined
-  /** What stands before and after the chunk in a token frame of this lane. */
+  /** A token frame of the lane whose surroundings are known. */
+  #lane: TokenFrame | undefined
+  /** What stands before and after the text of a chunk in that lane, its quotes included. */
   #head = ''
   #tail = ''
 
   /** Each of a batch as an event, all in one string. */
   encode(frames: readonly Frame[]): string {
     let text = ''
-    for (const frame of frames) text += frame.type === 'token' ? this.#token(frame) : encodeFrame(frame)
+    for (const frame of frames) {
+      if (frame.type === 'token' && !frame.is_last) {
+        if (!this.#isInLane(frame)) this.#enterLane(frame)
+        text += this.#head + inJson(frame.chunk) + this.#tail
+      } else {
+        text += encodeFrame(frame)
+      }
+    }
     return text
   }
 
-  #token(frame: TokenFrame): string {
-    if (frame.is_last) return encodeFrame(frame)
-    const { field, predictor, call, chunk } = frame
-    if (field !== this.#field || predictor !== this.#predictor || call !== this.#call) {
-      this.#field = field
-      this.#predictor = predictor
-      this.#call = call
-      const [head, tail] = encodeFrame({ ...frame, chunk: '' }).split('"chunk":""') as [string, string]
-      this.#head = `${head}"chunk":`
-      this.#tail = tail
-    }
-    return this.#head + (isPlain(chunk) ? `"${chunk}"` : json(chunk)) + this.#tail
+  #isInLane({ field, predictor, call }: TokenFrame): boolean {
+    const lane = this.#lane
+    return lane?.field === field && lane.predictor === predictor && lane.call === call
+  }
+
+  #enterLane(frame: TokenFrame): void {
+    this.#lane = frame
+    const event = encodeFrame({ ...frame, chunk: '' })
+    const at = event.indexOf('"chunk":""') + '"chunk":"'.length // within a string, its quotes would be escaped
+    this.#head = event.slice(0, at)
+    this.#tail = event.slice(at)
   }
 }
 
-/** Whether a text stands in JSON as it is, between quotes. A look at each character is quicker than a search. */
-function isPlain(text: string): boolean {
+/** A text as it stands between the quotes of a JSON string. A look at each character is quicker than a search. */
+function inJson(text: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return false
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return json(text).slice(1, -1)
   }
-  return true
+  return text
 }

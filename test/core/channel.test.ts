@@ -92,6 +92,40 @@ describe('the channel', () => {
     assert.equal(await channel.take(), undefined)
   })
 
+  it('takes items one at a time as well', async () => {
+    const channel = ofLengths(2)
+    assert.equal(channel.pushOne('a'), undefined)
+    assert.equal(channel.pushOne('b'), undefined)
+    const room = channel.pushOne('c')
+    assert.ok(room)
+    assert.deepEqual(await channel.take(), ['a', 'b', 'c'])
+    await room
+    channel.close()
+    assert.equal(channel.pushOne('d'), undefined)
+    assert.equal(await channel.take(), undefined)
+  })
+
+  it('can be read without a promise: what is there now, and a call once there is more', () => {
+    const channel = ofLengths(2)
+    let calls = 0
+    const call = () => {
+      calls++
+    }
+    assert.deepEqual(channel.takeNow(), [])
+    channel.whenMore(call)
+    channel.push([])
+    assert.equal(calls, 0)
+    channel.push(['a'])
+    channel.push(['b'])
+    assert.equal(calls, 1, 'one call for each time it was asked for')
+    assert.deepEqual(channel.takeNow(), ['a', 'b'])
+    assert.deepEqual(channel.takeNow(), [])
+    channel.whenMore(call)
+    channel.close()
+    assert.equal(calls, 2)
+    assert.equal(channel.takeNow(), undefined)
+  })
+
   it('keeps the order and loses nothing, however pushes and takes come', async () => {
     const step = fc.oneof(
       { weight: 3, arbitrary: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }) },

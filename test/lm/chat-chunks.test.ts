@@ -16,7 +16,7 @@ function read(reads: readonly Uint8Array[]): (Delta | string)[] {
   const deltas: (Delta | string)[] = []
   try {
     for (const bytes of reads) {
-      deltas.push(...chunks.push(bytes))
+      deltas.push(...chunks.push([Buffer.from(bytes)]))
       if (chunks.failure) throw chunks.failure
     }
     deltas.push(...chunks.end())
