@@ -53,7 +53,7 @@ function library(name: string, title: string): Contender {
 }
 
 /** The version that is installed of a package of this folder. */
-export function versionOf(name: string): string {
+function versionOf(name: string): string {
   const file = new URL(`node_modules/${name}/package.json`, import.meta.url)
   return JSON.parse(readFileSync(file, 'utf8')).version
 }

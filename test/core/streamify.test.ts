@@ -575,7 +575,7 @@ describe('an abort', () => {
       lm,
       { signal: abort.signal },
     )
-    await asked(7)
+    await asked(4)
     abort.abort(new RunError('client_stalled'))
     assert.equal((await running.finished)?.code, 'client_stalled')
   })
@@ -591,10 +591,10 @@ describe('a slow reader', () => {
       { signal: abort.signal },
     )
     const frames = running.frames[Symbol.asyncIterator]()
-    await asked(7)
+    await asked(4)
     for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
     const held = count()
-    assert.equal(held, 7, 'more than 65,536 characters wait')
+    assert.equal(held, 4, 'more than 32,768 characters wait')
     await frames.next()
     await asked(held + 1)
     for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
