@@ -32,14 +32,13 @@ export async function leaveAll(streams: readonly Stream[]): Promise<void> {
   await Promise.all(streams.map(({ closed }) => closed))
 }
 
-/** What many streams do to a service that has nothing else to do. */
+/** What many streams do to a service that has nothing else to do. Memory is resident, in bytes, less garbage. */
 export type Crowd = {
   readonly count: number
   readonly openMs: number
   readonly perStream: number
-  /** Processor time a second while all are open and silent, as a share of one processor. */
+  /** Processor time while all are open and silent, as a share of one processor. */
   readonly idleBusy: number
-  /** Resident bytes before, with all open, after they left, and after each of the storms. */
   readonly before: number
   readonly open: number
   readonly after: number
@@ -52,28 +51,30 @@ export type Crowd = {
  * @param storms how many; each asks and leaves `count` times, as quickly as it can
  */
 export async function crowd(contender: Contender, peer: Peer, count: number, storms: number): Promise<Crowd> {
+  const memory = async () => {
+    await peer.idle()
+    await peer.collectGarbage()
+    await peer.idle()
+    return peer.memory
+  }
   const warmUp = await ask(peer.url + contender.path, { tokens: 100, rate: 0 })
   await warmUp.closed
-  await sleep(500)
-  const before = peer.memory
+  const before = await memory()
   const began = now()
   const streams = await openAll(contender, peer, count)
   const openMs = (now() - began) / 1_000
-  await sleep(1_500)
-  const open = peer.memory
+  const open = await memory()
   const [cpu, at] = [peer.cpu, now()]
   await sleep(1_000)
   const idleBusy = (peer.cpu - cpu) / (now() - at)
   await leaveAll(streams)
-  await sleep(1_500)
-  const after = peer.memory
+  const after = await memory()
   const afterStorms: number[] = []
   for (let storm = 0; storm < storms; storm++) {
     for (let left = count; left > 0; left -= AT_ONCE) {
       await leaveAll(await askSome(contender, peer, Math.min(AT_ONCE, left)))
     }
-    await sleep(1_500)
-    afterStorms.push(peer.memory)
+    afterStorms.push(await memory())
   }
   return { count, openMs, perStream: (open - before) / count, idleBusy, before, open, after, afterStorms }
 }

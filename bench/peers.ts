@@ -23,6 +23,7 @@ const ENVIRONMENT = {
   OPENAI_API_KEY: 'none',
   HOST: '127.0.0.1',
   PORT: '0',
+  NODE_OPTIONS: '--inspect-port=0', // only where it listens, should it be asked to
 }
 
 const service: Contender = {

@@ -1,7 +1,9 @@
 /** The processes under test: each pinned to a processor of its own where the machine can, and measured from outside. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Which processor is whose. The service has one to itself; with two, upstream and client share the other. */
@@ -32,6 +34,7 @@ export class Peer {
   readonly url: string
   readonly #pid: number
   readonly #child: ChildProcess
+  #inspector: string | undefined
 
   private constructor(url: string, pid: number, child: ChildProcess) {
     this.url = url
@@ -97,6 +100,22 @@ export class Peer {
     } catch {
       return Number.NaN
     }
+  }
+
+  /** Collects its garbage by way of the inspector, as nothing else of a process can be asked to from outside. */
+  async collectGarbage(): Promise<void> {
+    if (!this.#inspector) {
+      process.kill(this.#pid, 'SIGUSR1')
+      while (!this.#inspector) {
+        const [bytes] = await once(this.#child.stderr as Readable, 'data')
+        this.#inspector = /Debugger listening on (ws:\S+)/.exec(String(bytes))?.[1]
+      }
+    }
+    const socket = new WebSocket(this.#inspector)
+    await once(socket, 'open')
+    socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }))
+    await once(socket, 'message')
+    socket.close()
   }
 
   /** Settles when it has nothing left to do, or after some seconds. */

@@ -155,7 +155,8 @@ const megabytes: Format = (bytes) => `${whole(bytes / 1_000_000)} MB`
 export function crowds(crowds: readonly Crowd[]): string {
   return [
     `## Many streams\n`,
-    `Tributary alone: so many streams opened, all silent, left; then storms in which as many connect and leave at once.\n`,
+    `Tributary alone: so many streams opened, all silent, left; then storms in which as many connect and leave, a hundred at
+a time. Resident memory, after a collection: left to itself, V8 collects later.\n`,
     table(
       ['streams', 'opened in', 'kB each', 'CPU while silent', 'before', 'open', 'left', 'after each storm'],
       crowds.map((one) => [
