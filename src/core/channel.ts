@@ -6,8 +6,12 @@
 
 /** The reader's end of a channel: for one reader, which waits with a promise, or with a callback where that is quicker. */
 export interface Outlet<Item> extends AsyncIterable<readonly Item[]> {
-  /** @returns all that waits, which may be nothing; undefined once the channel is closed and empty */
-  takeNow(): readonly Item[] | undefined
+  /** Items that could be taken now. */
+  readonly waiting: number
+  /** Whether the channel is closed and all has been taken. */
+  readonly isOver: boolean
+  /** @returns all that waits, which may be nothing */
+  takeNow(): readonly Item[]
   /** Calls back once: when something comes or the channel closes, which has not happened yet. */
   whenMore(callback: () => void): void
 }
@@ -57,9 +61,16 @@ export class Channel<Item> implements Outlet<Item> {
     this.#wake()
   }
 
-  takeNow(): readonly Item[] | undefined {
+  get waiting(): number {
+    return this.#items.length
+  }
+
+  get isOver(): boolean {
+    return this.#isClosed && this.#items.length === 0
+  }
+
+  takeNow(): readonly Item[] {
     const items = this.#items
-    if (items.length === 0) return this.#isClosed ? undefined : NOTHING
     this.#items = []
     this.#size = 0
     this.#room?.resolve()
@@ -73,11 +84,11 @@ export class Channel<Item> implements Outlet<Item> {
 
   /** @returns all that waits, as soon as there is something; undefined once the channel is closed and empty */
   async take(): Promise<readonly Item[] | undefined> {
-    for (;;) {
-      const items = this.takeNow()
-      if (items?.length !== 0) return items
+    while (this.#items.length === 0) {
+      if (this.#isClosed) return undefined
       await new Promise<void>((wake) => this.whenMore(wake))
     }
+    return this.takeNow()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Item[]> {
@@ -101,5 +112,3 @@ export class Channel<Item> implements Outlet<Item> {
     wake?.()
   }
 }
-
-const NOTHING: readonly never[] = []

@@ -1,7 +1,7 @@
 /**
  * A run's frames as the body of a response. They are taken only as the response asks for more, so that a reader who
- * takes nothing holds up the run; and all that has come within a turn of the event loop leaves in one write at its
- * end, when what is to be asked of upstreams has been asked.
+ * takes nothing holds up the run. The few that come within a turn of the event loop leave in one write at its end, when
+ * what is to be asked of upstreams has been asked; many that come together leave together.
  */
 import { Readable } from 'node:stream'
 import type { Outlet } from '../core/channel.ts'
@@ -13,6 +13,12 @@ import { DONE, FrameEncoder, KEEP_ALIVE } from './sse.ts'
 const HELD = 16 * 1024
 
 /**
+ * Frames that are worth a write of their own, at once: kept till the turn's end together with those of many other
+ * streams, they would have left the processor's caches, and would outlive a collection.
+ */
+const MANY = 32
+
+/**
  * @param frames those of one run
  * @param heartbeatMs after so long a silence a comment is sent, so that proxies keep the connection open; time in
  *   which the response asks for nothing is no silence
@@ -22,22 +28,24 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
   /** Whether the response has asked, and has got nothing yet. */
   let isAsking = false
 
+  const wait = () => {
+    if (frames.waiting >= MANY) queueMicrotask(send)
+    else if (frames.waiting > 0 || frames.isOver) setImmediate(send)
+    else {
+      silence.start(heartbeatMs)
+      frames.whenMore(wait)
+    }
+  }
   const send = () => {
     if (stream.destroyed) return
-    const batch = frames.takeNow()
-    if (batch?.length === 0) {
-      silence.start(heartbeatMs)
-      frames.whenMore(() => setImmediate(send))
-      return
-    }
     isAsking = false
     silence.pause()
-    const text = batch ? encoder.encode(batch) : ''
-    if (frames.takeNow()) {
-      stream.push(text)
-    } else {
+    const text = encoder.encode(frames.takeNow())
+    if (frames.isOver) {
       stream.push(text + DONE)
       stream.push(null)
+    } else {
+      stream.push(text)
     }
   }
   const silence = new Silence(() => {
@@ -49,7 +57,7 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
     read() {
       if (isAsking) return // a heartbeat came in between
       isAsking = true
-      setImmediate(send)
+      wait()
     },
     destroy(error, done) {
       silence.end()

@@ -118,12 +118,14 @@ describe('the channel', () => {
     channel.push(['a'])
     channel.push(['b'])
     assert.equal(calls, 1, 'one call for each time it was asked for')
+    assert.equal(channel.waiting, 2)
     assert.deepEqual(channel.takeNow(), ['a', 'b'])
     assert.deepEqual(channel.takeNow(), [])
     channel.whenMore(call)
+    assert.equal(channel.isOver, false)
     channel.close()
     assert.equal(calls, 2)
-    assert.equal(channel.takeNow(), undefined)
+    assert.deepEqual([channel.isOver, channel.takeNow()], [true, []])
   })
 
   it('keeps the order and loses nothing, however pushes and takes come', async () => {
