@@ -6,6 +6,7 @@ import type { LM } from '../lm/lm.ts'
 import { type CallReport, callPredictor, type Include, newReport, type Run } from './call.ts'
 import { Channel, type Outlet } from './channel.ts'
 import { asRunError, RunError } from './errors.ts'
+import { follow } from './follow.ts'
 import type { Frame } from './frame.ts'
 import type { Call, Place, Program } from './program.ts'
 import type { Values } from './prompt.ts'
@@ -38,10 +39,10 @@ export function streamify<Inputs extends Values>(
   { lm, signal, id, include }: RunOptions,
 ): RunningProgram {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
-  const siblings = new AbortController()
+  const { controller: siblings, unfollow } = follow(signal)
   const run: Run = {
     lm,
-    signal: AbortSignal.any([signal, siblings.signal]),
+    signal: siblings.signal,
     include: { reasoning: false, usage: false, ...include },
     emit: (frames) => channel.push(frames),
   }
@@ -79,13 +80,11 @@ export function streamify<Inputs extends Values>(
   const execute = async (): Promise<RunError | undefined> => {
     try {
       const data = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
-      if (pending.size > 0) {
-        siblings.abort(
-          new RunError('internal', { message: 'The program ended without waiting for this call.' }),
-        )
-        // One of them may wait for the reader: then only the run's own end lets go of it.
-        await untilAborted(Promise.allSettled(pending), signal)
-      }
+      siblings.abort(
+        new RunError('internal', { message: 'The program ended without waiting for this call.' }),
+      )
+      // One of them may wait for the reader: then only the run's own end lets go of it.
+      await untilAborted(Promise.allSettled(pending), signal)
       modules.leaveAll()
       const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
       channel.push([
@@ -103,7 +102,7 @@ export function streamify<Inputs extends Values>(
     }
   }
 
-  return { frames: channel, finished: execute(), calls }
+  return { frames: channel, finished: execute().finally(unfollow), calls }
 }
 
 /** What a frame weighs while it waits: its text and about what its JSON puts around it. */

@@ -4,6 +4,7 @@
  * comments are not.
  */
 import { RunError } from '../core/errors.ts'
+import { follow } from '../core/follow.ts'
 import { Silence } from '../core/silence.ts'
 import type { LM } from './lm.ts'
 
@@ -15,10 +16,7 @@ export function withTimeouts(lm: LM, { firstTokenMs, idleMs }: { firstTokenMs: n
   return {
     ...lm,
     async *stream(messages, options) {
-      const call = new AbortController()
-      const passOn = () => call.abort(options.signal.reason)
-      if (options.signal.aborted) passOn()
-      options.signal.addEventListener('abort', passOn, { once: true })
+      const { controller: call, unfollow } = follow(options.signal)
       let hasSpoken = false
       const silence = new Silence(() => {
         call.abort(new RunError(hasSpoken ? 'upstream_stalled' : 'upstream_timeout'))
@@ -37,7 +35,7 @@ export function withTimeouts(lm: LM, { firstTokenMs, idleMs }: { firstTokenMs: n
         }
       } finally {
         silence.end()
-        options.signal.removeEventListener('abort', passOn)
+        unfollow()
       }
     },
   }

@@ -50,10 +50,11 @@ export function streamRoute(app: FastifyInstance, { lm, program, config, streams
       logEnd(reply, run, (await run.finished) ?? lost, performance.now() - began)
       streams.leave(controller)
     })
-    const events = eventStream(run.frames, config.HEARTBEAT_MS)
-    // Headers leave with the first frame, which a program without status messages has only once its model speaks.
-    reply.raw.once('pipe', () => setImmediate(() => events.readableDidRead || reply.raw.flushHeaders()))
-    return reply.headers(HEADERS).send(events)
+    // Headers leave with the first frame. A program without status messages has that only once its model speaks.
+    reply.raw.once('pipe', () => {
+      if (run.frames.waiting === 0) reply.raw.flushHeaders()
+    })
+    return reply.headers(HEADERS).send(eventStream(run.frames, config.HEARTBEAT_MS))
   })
 }
 
