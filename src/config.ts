@@ -8,6 +8,11 @@ import { z } from 'zod'
 const wholeNumber = (min: number, max = 2 ** 31 - 1) =>
   z.string().regex(/^\d+$/, 'a whole number is needed').transform(Number).pipe(z.number().min(min).max(max))
 
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+
 const ms = (fallback: number) => wholeNumber(1).default(fallback)
 
 const httpUrl = z
@@ -30,6 +35,7 @@ const origins = z.string().transform((text, context) => {
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8000),
+  REUSE_PORT: flag,
   OPENAI_API_KEY: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and only ASCII characters')

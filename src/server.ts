@@ -41,7 +41,13 @@ async function main(): Promise<void> {
   try {
     if (!isStopping) {
       // The port opens before the model is loaded: /readyz says which of the two it is, and early questions wait.
-      await app.listen({ host: config.HOST, port: config.PORT, backlog: Math.max(511, config.MAX_STREAMS) })
+      await app.listen({
+        host: config.HOST,
+        port: config.PORT,
+        backlog: Math.max(511, config.MAX_STREAMS),
+        // Node's own name for SO_REUSEPORT; Fastify hands it on.
+        ...(config.REUSE_PORT && { reusePort: true }),
+      })
       logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
       await lm.load?.()
       logger.info('ready')
@@ -55,8 +61,9 @@ async function main(): Promise<void> {
 
 /** What to do about an address that can't be listened at. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: '. Set PORT to a free one.',
+  EADDRINUSE: '. Set PORT to a free one; processes that are to share it need REUSE_PORT=true each.',
   EACCES: '. Set PORT to one that needs no privileges.',
+  ENOTSUP: '. This system has no SO_REUSEPORT: unset REUSE_PORT, and give each process a PORT.',
   EADDRNOTAVAIL: '. Set HOST to an address of this machine.',
   ENOTFOUND: '. Set HOST to an address of this machine.',
 }

@@ -25,6 +25,7 @@ test('without any variable, the embedded model answers on this machine only', ()
     OPENAI_MODEL: 'gpt-5-mini',
     HOST: '127.0.0.1',
     PORT: 8000,
+    REUSE_PORT: false,
     LOG_LEVEL: 'info',
     HEARTBEAT_MS: 15_000,
     STALL_MS: 30_000,

@@ -55,6 +55,32 @@ describe('the process', { concurrency: 4 }, () => {
     await server.assertEndsWell()
   })
 
+  test('several processes share a port where each is told to', async (t) => {
+    const upstream = await upstreamOf(t)
+    const env = { OPENAI_BASE_URL: upstream.url, REUSE_PORT: 'true' }
+    const first = await ServerProcess.start(t, env)
+    const second = await ServerProcess.start(t, { ...env, PORT: new URL(first.url).port })
+    assert.equal(second.url, first.url)
+    const servers = [first, second]
+    const runs = (server: ServerProcess) => server.lines.filter(({ msg }) => msg === 'stream finished').length
+    // The system deals out connections by chance: that all of so many go to one process is out of the question.
+    const answers = Array.from({ length: 64 }, async () => {
+      const response = await fetch(`${first.url}/v1/stream`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify({ question: 'Q' }),
+      })
+      predictionOf(framesOf(await response.text()))
+    })
+    await Promise.all(answers)
+    for (const server of servers) {
+      server.child.kill('SIGTERM')
+      await server.assertEndsWell()
+    }
+    assert.equal(runs(first) + runs(second), 64)
+    assert.ok(runs(first) > 0 && runs(second) > 0, `${runs(first)} and ${runs(second)}`)
+  })
+
   test('empty variables are unset ones', async (t) => {
     const upstream = await upstreamOf(t)
     const server = await ServerProcess.start(t, {
