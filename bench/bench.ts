@@ -13,10 +13,11 @@ import { type Cell, cells, RATES } from './cells.ts'
 import { type Crowd, crowd } from './crowd.ts'
 import { type Contender, contenders, SERVICE } from './peers.ts'
 import { Peer, pinClient } from './processes.ts'
-import { aims, crowds, firstToken, fullSpeed, machine, paced, Results } from './table.ts'
+import { profile, type Shares } from './profile.ts'
+import { aims, crowds, firstToken, fullSpeed, machine, paced, Results, shares } from './table.ts'
 
-/** A cell of its own kind, of the service alone. */
-const CROWDS = 'crowds'
+/** What is measured of the service alone. */
+const ALONE = ['crowds', 'profile']
 const CROWD_SIZES = [1_000, 5_000]
 
 const { values: options } = parseArgs({
@@ -35,10 +36,10 @@ function chosen<T extends { readonly name: string }>(
   all: readonly T[],
   names: readonly string[] | undefined,
 ): T[] {
-  const unknown = names?.find((name) => name !== CROWDS && !all.some((one) => one.name === name))
+  const unknown = names?.find((name) => !ALONE.includes(name) && !all.some((one) => one.name === name))
   if (unknown !== undefined) {
     throw new Error(
-      `There is no '${unknown}'. There are ${all.map(({ name }) => name).join(', ')}, ${CROWDS}.`,
+      `There is no '${unknown}'. There are ${[...all.map(({ name }) => name), ...ALONE].join(', ')}.`,
     )
   }
   return all.filter(({ name }) => !names || names.includes(name))
@@ -92,8 +93,10 @@ async function repeat(): Promise<void> {
 for (let repetition = 0; repetition < effort.repetitions && chosenCells.length > 0; repetition++)
   await repeat()
 
-if (isWhole || options.cell?.includes(CROWDS)) {
-  const service = contenders.find(({ name }) => name === SERVICE) as Contender
+const service = contenders.find(({ name }) => name === SERVICE) as Contender
+const wants = (name: string) => isWhole || options.cell?.includes(name)
+
+if (wants('crowds')) {
   for (const size of CROWD_SIZES) {
     process.stderr.write(`${size} streams\n`)
     const upstream = await startUpstream()
@@ -102,6 +105,14 @@ if (isWhole || options.cell?.includes(CROWDS)) {
     await peer.stop()
     await upstream.stop()
   }
+}
+
+let profiled: Shares | undefined
+if (wants('profile')) {
+  process.stderr.write('profile\n')
+  const upstream = await startUpstream()
+  profiled = await profile(service, upstream)
+  await upstream.stop()
 }
 
 const has = (prefix: string) => chosenCells.some(({ name }) => name.startsWith(prefix))
@@ -113,6 +124,7 @@ const report = [
   ...RATES.filter((rate) => has(`paced-${rate}`)).map((rate) => paced(results, chosenContenders, rate)),
   has('first-token') || has('idle') ? firstToken(results, chosenContenders) : '',
   seen.length > 0 ? crowds(seen) : '',
+  profiled ? shares(profiled) : '',
 ]
   .filter((part) => part !== '')
   .join('\n\n')

@@ -10,7 +10,8 @@ export type Contender = {
   /** What it is, in the table. */
   readonly title: string
   readonly path: string
-  readonly start: (upstream: Peer) => Promise<Peer>
+  /** `nodeOptions`: for the service alone. */
+  readonly start: (upstream: Peer, nodeOptions?: string) => Promise<Peer>
   readonly read: typeof readFrames
 }
 
@@ -23,17 +24,20 @@ const ENVIRONMENT = {
   OPENAI_API_KEY: 'none',
   HOST: '127.0.0.1',
   PORT: '0',
-  NODE_OPTIONS: '--inspect-port=0', // only where it listens, should it be asked to
 }
 
 const service: Contender = {
   name: SERVICE,
   title: '**Tributary** (`npm start`)',
   path: '/v1/stream',
-  start: (upstream) =>
+  start: (upstream, nodeOptions = '') =>
     Peer.start(['npm', 'start'], {
       place: 'service',
-      env: { ...ENVIRONMENT, OPENAI_BASE_URL: `${upstream.url}/v1` },
+      env: {
+        ...ENVIRONMENT,
+        OPENAI_BASE_URL: `${upstream.url}/v1`,
+        NODE_OPTIONS: `--inspect-port=0 ${nodeOptions}`, // any port, should it be asked to open one
+      },
       announcement: /(?=.*"msg":"Server listening at (http:[^"]+)").*"pid":(\d+)/,
     }),
   read: readFrames,

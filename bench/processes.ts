@@ -127,11 +127,15 @@ export class Peer {
     }
   }
 
-  /** Ends it, as far as it still runs. */
-  async stop(): Promise<void> {
+  /**
+   * Ends it, as far as it still runs.
+   *
+   * @param signal SIGTERM for one that has something to write down first
+   */
+  async stop(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    process.kill(this.#pid, 'SIGKILL')
+    process.kill(this.#pid, signal)
     await gone
   }
 }

@@ -4,6 +4,7 @@ import { IDLE, type Measures, PACE, quantile, RATES, STREAMS, TOKENS } from './c
 import type { Crowd } from './crowd.ts'
 import { type Contender, SERVICE } from './peers.ts'
 import { isPinned } from './processes.ts'
+import type { Shares } from './profile.ts'
 
 /** All repetitions of every cell, by cell and contender; and what was wrong, where something was. */
 export class Results {
@@ -146,6 +147,19 @@ export function firstToken(results: Results, contenders: readonly Contender[]): 
           ),
         (name) => (name === 'direct' ? '–' : spread(results.all('idle', name, 'perStream'), kilobytes)),
       ]),
+    ),
+  ].join('\n')
+}
+
+export function shares(shares: Shares): string {
+  const last = STREAMS.at(-1)
+  return [
+    '## Where the time goes\n',
+    `Tributary at full speed, ${last} streams at once: samples of its main thread, by whose code it was in. What the kernel does`,
+    `outside of calls, and the garbage collector's other threads, are not in it.\n`,
+    table(
+      ['', 'share'],
+      shares.map(([owner, share]) => [owner, `${Math.round(100 * share)} %`]),
     ),
   ].join('\n')
 }
