@@ -27,18 +27,22 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
   const encoder = new FrameEncoder()
   /** Whether the response has asked, and has got nothing yet. */
   let isAsking = false
+  let timesSent = 0
 
   const wait = () => {
-    if (frames.waiting >= MANY) queueMicrotask(send)
-    else if (frames.waiting > 0 || frames.isOver) setImmediate(send)
-    else {
+    if (frames.waiting === 0 && !frames.isOver) {
       silence.start(heartbeatMs)
       frames.whenMore(wait)
+      return
     }
+    const isFirstText = timesSent === 1 // what follows the opening statuses is what people wait for
+    if (frames.waiting >= MANY || isFirstText) queueMicrotask(send)
+    else setImmediate(send)
   }
   const send = () => {
     if (stream.destroyed) return
     isAsking = false
+    timesSent++
     silence.pause()
     const text = encoder.encode(frames.takeNow())
     if (frames.isOver) {

@@ -54,6 +54,16 @@ test('what comes within a turn of the event loop leaves in one write, each frame
   assert.deepEqual(writes, [events('a', 'b', 'c'), events('d')])
 })
 
+test('the first text leaves before the turn is over: people wait for it', async (t) => {
+  const { frames, writes, pass } = setUp(t)
+  const status: Frame = { type: 'status', message: 'On it.', module: 'm', phase: 'start' }
+  frames.push([status])
+  await pass()
+  frames.push([token('a')])
+  await Promise.resolve()
+  assert.deepEqual(writes, [encodeFrame(status), events('a')])
+})
+
 test('many that come together leave together, before the turn is over', async (t) => {
   const { frames, writes, pass } = setUp(t)
   await pass()
