@@ -117,7 +117,7 @@ if (wants('profile')) {
 
 const has = (prefix: string) => chosenCells.some(({ name }) => name.startsWith(prefix))
 const report = [
-  '# Results\n',
+  '# Results',
   machine(effort.repetitions, (performance.now() - began) / 1_000),
   aims(results),
   has('full') ? fullSpeed(results, chosenContenders) : '',
