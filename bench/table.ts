@@ -204,8 +204,9 @@ export function aims(results: Results): string {
     ['30 × the AI SDK', perCpu('ai-sdk'), (value) => value >= 30, times],
     ['30 × LangGraph.js', perCpu('langgraph'), (value) => value >= 30, times],
     [
-      `p99 added at ${whole(RATES.at(-1) ?? 0)} tokens/s ≤ 20 ms`,
-      added(fast, 'p99') / 1_000,
+      // Not what is added to it: the load's own noise is often greater than that.
+      `p99 at ${whole(RATES.at(-1) ?? 0)} tokens/s ≤ 20 ms, the load's noise included`,
+      results.median(fast, SERVICE, 'p99') / 1_000,
       (value) => value <= 20,
       precise,
     ],
