@@ -21,7 +21,7 @@ export type AnswerBody = {
   /**
    * @returns what has come since the last read, as soon as there is something, in the pieces that HTTP made of it;
    *   undefined at the end
-   * @throws what the connection broke off with, behind what came before it; the signal's reason
+   * @throws the signal's reason when aborted; what the connection broke off with, behind what came before it
    */
   readonly read: () => Promise<readonly Buffer[] | undefined>
   /** Gives up on the rest, and on the connection. */
@@ -61,6 +61,7 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
   const body: AnswerBody = {
     async read() {
       const some = await pieces.take()
+      signal.throwIfAborted() // whatever still waits
       if (!some && failure) throw failure
       return some
     },

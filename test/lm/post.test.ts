@@ -98,6 +98,15 @@ test('an abort is heard at once: before the connection, before the answer, in mi
   await over
 })
 
+test('what waits to be read when the call is aborted is dropped', async (t) => {
+  const abort = new AbortController()
+  const reason = new Error('gone')
+  const { ask } = await setUp(t, (_, response) => response.end('all of it'))
+  const { body } = await ask(abort.signal)
+  abort.abort(reason)
+  await assert.rejects(body.read(), (thrown) => thrown === reason)
+})
+
 test('an answer that breaks off is an error behind what came of it', async (t) => {
   const { ask } = await setUp(t, (_, response) => {
     response.write('a', () => response.socket?.resetAndDestroy())
