@@ -5,6 +5,7 @@
 import { createServer, type Socket } from 'node:net'
 import { now } from './clock.ts'
 import { answerOf, content, ending, formatOf, opening } from './events.ts'
+import { listen } from './listen.ts'
 import { type Script, scriptIn, stamp } from './text.ts'
 
 const HEAD =
@@ -76,7 +77,4 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => {}) // whoever asked may leave
 })
 
-server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, () => {
-  const { port } = server.address() as { port: number }
-  console.log(`listening on http://127.0.0.1:${port}`)
-})
+listen(server)

@@ -1,5 +1,6 @@
 /** Bytes of the same three answers copied as HTTP: two clients and a server of `node:http`, and no event is looked at. */
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { listen } from '../listen.ts'
 
 const url = `${process.env.UPSTREAM}/chat/completions`
 const agent = new Agent({ keepAlive: true })
@@ -31,7 +32,4 @@ const server = createServer(async (incoming, response) => {
   response.end()
 })
 
-server.listen({ port: Number(process.env.PORT ?? 0), host: '127.0.0.1', backlog: 16_384 }, () => {
-  const { port } = server.address() as { port: number }
-  console.log(`listening on http://127.0.0.1:${port}`)
-})
+listen(server)

@@ -3,6 +3,7 @@
  * or put in order, so no client could use what comes; no service can be quicker.
  */
 import { connect, createServer, type Socket } from 'node:net'
+import { listen } from '../listen.ts'
 
 const upstream = new URL(process.env.UPSTREAM as string)
 
@@ -38,7 +39,4 @@ const server = createServer({ noDelay: true }, (client) => {
   })
 })
 
-server.listen({ port: Number(process.env.PORT ?? 0), host: '127.0.0.1', backlog: 16_384 }, () => {
-  const { port } = server.address() as { port: number }
-  console.log(`listening on http://127.0.0.1:${port}`)
-})
+listen(server)

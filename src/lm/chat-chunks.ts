@@ -137,7 +137,7 @@ export class ChatChunks {
     this.#uselessShapes++
     this.#shape = EventShape.of(event, delta, (other) => {
       const chunks = new ChatChunks(this.#model, this.#maxEventChars)
-      chunks.#uselessShapes = USELESS_SHAPES
+      chunks.#uselessShapes = USELESS_SHAPES // it is to read, not to learn
       return chunks.push([Buffer.from(other)])
     })
   }
