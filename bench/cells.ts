@@ -113,7 +113,7 @@ async function firstToken(contender: Contender, peer: Peer, { samples }: Effort)
     fault ??= contender.read(stream).fault
   }
   const warm = times.slice(samples / 4)
-  return { measures: { first: quantile(warm, 0.5), p99: quantile(warm, 0.99) }, fault }
+  return { measures: { first: quantile(warm, 0.5) }, fault }
 }
 
 /** The first token of every text that isn't paced. */

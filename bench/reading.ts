@@ -9,8 +9,6 @@ export type Reading = {
   readonly tokens: { readonly at: number; readonly count: number }[]
   /** For paced runs: how long each token took from upstream to client, with the time of its arrival. */
   readonly delays: { readonly at: number; readonly micros: number }[]
-  /** Frames that brought text. */
-  readonly frames: number
   /** What isn't as it has to be. */
   readonly fault: string | undefined
 }
@@ -26,7 +24,7 @@ export function readFrames(stream: Stream): Reading {
     lanes.set(predictor, lane)
     return lane
   }
-  const reading = { tokens: [] as Reading['tokens'], delays: [] as Reading['delays'], frames: 0 }
+  const reading = { tokens: [] as Reading['tokens'], delays: [] as Reading['delays'] }
   let fault: string | undefined
   let isOver = false
   const take = (data: string, at: number) => {
@@ -36,7 +34,6 @@ export function readFrames(stream: Stream): Reading {
     }
     const frame = JSON.parse(data)
     if (frame.type === 'token' && frame.chunk !== '') {
-      reading.frames++
       reading.tokens.push({ at, count: laneOf(frame.predictor).add(frame.chunk) })
       for (const [, micros] of frame.chunk.matchAll(STAMP)) {
         reading.delays.push({ at, micros: at - Number(micros) })
@@ -187,7 +184,6 @@ export function readBytes({ script, arrivals }: Stream): Reading {
   const reading = {
     tokens: [] as Reading['tokens'],
     delays: [] as Reading['delays'],
-    frames: 0,
     fault: undefined,
   }
   for (const { at, bytes } of arrivals) {

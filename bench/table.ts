@@ -18,10 +18,6 @@ export class Results {
     if (fault) this.#faults.set(contender, `${cell}: ${fault}`)
   }
 
-  has(cell: string): boolean {
-    return [...this.#measures.keys()].some((key) => key.startsWith(`${cell} `))
-  }
-
   fault(contender: string): string | undefined {
     return this.#faults.get(contender)
   }

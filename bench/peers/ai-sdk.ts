@@ -2,17 +2,17 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { streamText } from 'ai'
 import { composer } from './composer.ts'
-import { type Field, serve, type Token, token, UPSTREAM } from './serve.ts'
+import { type Field, type Inputs, prompts, serve, type Token, token, UPSTREAM } from './serve.ts'
 
 const model = createOpenAICompatible({ name: 'upstream', baseURL: UPSTREAM, apiKey: 'none' }).chatModel(
   'plain',
 )
 
-async function* complete(field: Field, prompt: string, signal: AbortSignal): AsyncGenerator<Token> {
+async function* complete(field: Field, inputs: Inputs, signal: AbortSignal): AsyncGenerator<Token> {
   let failure: { error: unknown } | undefined
   const { textStream } = streamText({
     model,
-    prompt,
+    prompt: prompts[field](inputs),
     abortSignal: signal,
     onError: (event) => {
       failure = event

@@ -1,7 +1,7 @@
 /** The job with Ax: a signature for each call, streamed. */
 import { ai, ax } from '@ax-llm/ax'
-import { merge } from './merge.ts'
-import { type Field, type Frame, prediction, serve, type Token, token, UPSTREAM } from './serve.ts'
+import { composer } from './composer.ts'
+import { type Field, type Inputs, serve, type Token, token, UPSTREAM } from './serve.ts'
 
 const model = ai({ name: 'openai-compatible', apiKey: 'none', apiURL: UPSTREAM, config: { model: 'ax' } })
 
@@ -20,23 +20,18 @@ async function* frames<F extends Field>(
   }
 }
 
-async function* run(question: string, abortSignal: AbortSignal): AsyncGenerator<Frame> {
-  const texts = { brainstorm: '', evidence: '', answer: '' }
-  const branches = merge(
-    frames('brainstorm', ideas.streamingForward(model, { question }, { abortSignal })),
-    frames('evidence', probe.streamingForward(model, { question }, { abortSignal })),
-  )
-  for await (const frame of branches) {
-    texts[frame.field] += frame.chunk
-    yield frame
+function complete(field: Field, { question, brainstorm, evidence }: Inputs, abortSignal: AbortSignal) {
+  switch (field) {
+    case 'brainstorm':
+      return frames(field, ideas.streamingForward(model, { question }, { abortSignal }))
+    case 'evidence':
+      return frames(field, probe.streamingForward(model, { question }, { abortSignal }))
+    case 'answer':
+      return frames(
+        field,
+        compose.streamingForward(model, { question, brainstorm, evidence }, { abortSignal }),
+      )
   }
-  const { brainstorm, evidence } = texts
-  const answer = compose.streamingForward(model, { question, brainstorm, evidence }, { abortSignal })
-  for await (const frame of frames('answer', answer)) {
-    texts.answer += frame.chunk
-    yield frame
-  }
-  yield prediction(texts.answer)
 }
 
-await serve(run)
+await serve(composer(complete))

@@ -18,17 +18,17 @@ const State = Annotation.Root({
 })
 
 const graph = new StateGraph(State)
-  .addNode('ideas', async ({ question }, config) => {
-    const { text } = await model.invoke(prompts.brainstorm(question), config)
+  .addNode('ideas', async (state, config) => {
+    const { text } = await model.invoke(prompts.brainstorm(state), config)
     return { brainstorm: text }
   })
   // A node can't have the name of a part of the state.
-  .addNode('probe', async ({ question }, config) => {
-    const { text } = await model.invoke(prompts.evidence(question), config)
+  .addNode('probe', async (state, config) => {
+    const { text } = await model.invoke(prompts.evidence(state), config)
     return { evidence: text }
   })
-  .addNode('compose', async ({ question, brainstorm, evidence }, config) => {
-    const { text } = await model.invoke(prompts.answer(question, brainstorm, evidence), config)
+  .addNode('compose', async (state, config) => {
+    const { text } = await model.invoke(prompts.answer(state), config)
     return { answer: text }
   })
   .addEdge(START, 'ideas')

@@ -1,13 +1,13 @@
 /** The job as everybody writes it first: the official client, an async generator for each call, a merge by hand. */
 import OpenAI from 'openai'
 import { composer } from './composer.ts'
-import { type Field, serve, type Token, token, UPSTREAM } from './serve.ts'
+import { type Field, type Inputs, prompts, serve, type Token, token, UPSTREAM } from './serve.ts'
 
 const client = new OpenAI({ baseURL: UPSTREAM, apiKey: 'none' })
 
-async function* complete(field: Field, prompt: string, signal: AbortSignal): AsyncGenerator<Token> {
+async function* complete(field: Field, inputs: Inputs, signal: AbortSignal): AsyncGenerator<Token> {
   const stream = await client.chat.completions.create(
-    { model: 'plain', messages: [{ role: 'user', content: prompt }], stream: true },
+    { model: 'plain', messages: [{ role: 'user', content: prompts[field](inputs) }], stream: true },
     { signal },
   )
   for await (const chunk of stream) {

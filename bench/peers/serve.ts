@@ -35,11 +35,14 @@ export const token = (field: Field, chunk: string): Token => ({
 /** The last frame of a run. */
 export const prediction = (answer: string): Prediction => ({ type: 'prediction', data: { answer } })
 
-/** The prompts of the libraries that leave them to their user. */
-export const prompts = {
-  brainstorm: (question: string) => `Brainstorm ideas on the question.\n\nQuestion: ${question}`,
-  evidence: (question: string) => `Give evidence on the question.\n\nQuestion: ${question}`,
-  answer: (question: string, brainstorm: string, evidence: string) =>
+/** What a call is given; the branches, before they have been written, are empty. */
+export type Inputs = { readonly question: string; readonly brainstorm: string; readonly evidence: string }
+
+/** The prompts of the libraries that leave them to their user, by the field that is asked for. */
+export const prompts: Readonly<Record<Field, (inputs: Inputs) => string>> = {
+  brainstorm: ({ question }) => `Brainstorm ideas on the question.\n\nQuestion: ${question}`,
+  evidence: ({ question }) => `Give evidence on the question.\n\nQuestion: ${question}`,
+  answer: ({ question, brainstorm, evidence }) =>
     `Answer the question from the ideas and the evidence.\n\nQuestion: ${question}\n\nIdeas: ${brainstorm}\n\nEvidence: ${evidence}`,
 }
 
