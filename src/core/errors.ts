@@ -24,6 +24,10 @@ export const errorCodes = {
     message: "The model's endpoint takes no more requests for now. Ask again later.",
   },
   upstream_error: { retryable: true, message: "The model's endpoint reported an error." },
+  upstream_refused: {
+    retryable: false,
+    message: 'The model refused to answer, or a filter cut its answer. Ask in another way.',
+  },
   upstream_bad_response: {
     retryable: false,
     message: "The endpoint's answer isn't a stream of chat completion chunks. Check OPENAI_BASE_URL.",
@@ -61,28 +65,43 @@ export const wireCodes: readonly string[] = (Object.keys(errorCodes) as ErrorCod
   (code) => !('loggedOnly' in errorCodes[code]),
 )
 
-/** A run's failure. An LM throws it for every end but a good one; a signal carries it as its reason. */
+export type ErrorDetails = {
+  /** Replaces the code's own sentence. It reaches clients: clean it first. */
+  readonly message?: string | undefined
+  /** For the log alone. */
+  readonly cause?: unknown
+  /** Seconds until asking again makes sense, where the upstream said so. */
+  readonly retryAfter?: number | undefined
+  /** Where it isn't as the code says: a spent quota, unlike other limits, doesn't let go. */
+  readonly retryable?: boolean | undefined
+  /** The predictor whose call failed; unset where the run as a whole did. */
+  readonly predictor?: string | undefined
+}
+
+/**
+ * A run's failure. An LM throws it for every end but a good one; a signal carries it as its reason. It never changes:
+ * one instance may be thrown into several runs at once, such as a model that can't be loaded.
+ */
 export class RunError extends Error {
   override readonly name = 'RunError'
   readonly code: ErrorCode
-  /** Seconds until asking again makes sense, where the upstream said so. */
   readonly retryAfter: number | undefined
-  /** The predictor whose call failed; unset where the run as a whole did. */
-  predictor: string | undefined
+  readonly retryable: boolean
+  readonly predictor: string | undefined
 
-  /**
-   * @param code one of {@link errorCodes}
-   * @param details `message` replaces the code's own sentence and reaches clients: clean it first.
-   *   `cause` is for the log. `retryAfter` is in seconds.
-   */
-  constructor(code: ErrorCode, details: { message?: string; cause?: unknown; retryAfter?: number } = {}) {
-    super(details.message ?? errorCodes[code].message, details)
+  /** @param code one of {@link errorCodes} */
+  constructor(code: ErrorCode, details: ErrorDetails = {}) {
+    super(details.message ?? errorCodes[code].message, { cause: details.cause })
     this.code = code
     this.retryAfter = details.retryAfter
+    this.retryable = details.retryable ?? errorCodes[code].retryable
+    this.predictor = details.predictor
   }
 
-  get retryable(): boolean {
-    return errorCodes[this.code].retryable
+  /** @returns the same failure, of this predictor's call */
+  at(predictor: string): RunError {
+    const { code, message, cause, retryAfter, retryable } = this
+    return new RunError(code, { message, cause, retryAfter, retryable, predictor })
   }
 }
 

@@ -5,23 +5,32 @@
  * The format is DSPy's: `[[ ## name ## ]]` opens a field and `[[ ## completed ## ]]` ends the completion. A
  * marker counts only at the start of a line (of the text, or after LF) and only for an output field that has
  * not been seen, or for `completed`; everything else is text. So text that looks like a marker is kept, and a
- * second `[[ ## answer ## ]]` belongs to the value that it stands in.
+ * second `[[ ## answer ## ]]` belongs to the value that it stands in. The first marker may be indented: some
+ * servers and models begin with a blank, and where nothing is open yet no value could lose a line by it.
  *
- * Held back is only what could still be a marker, or white space that may turn out to be trailing. No character
- * is matched twice: what a cut marker has matched so far is kept as a position in the markers, not as text to
+ * Held back is only what could still be a marker, white space that may turn out to be trailing, or the first half of
+ * a surrogate pair, since readers in Python can't join it to the second. No character is matched twice: what a cut marker has matched so far is kept as a position in the markers, not as text to
  * be read again, so that n characters cost O(n) however they are cut.
  */
 import { COMPLETED, REASONING } from './signature.ts'
 
 export type FieldChunk = { readonly field: string; chunk: string; isLast: boolean }
 
-/** A value as it grows: white space at its start is dropped, white space at its end waits for what follows. */
+/**
+ * A value as it grows: white space at its start is dropped, white space at its end waits for what follows, and so does
+ * the first half of a surrogate pair.
+ */
 class Value {
   isClosed = false
-  /** Whether anything but white space has come. */
-  isEmpty = true
   readonly #text = new Text()
-  #trailing = ''
+  #hasText = false
+  /** The white space and halves of pairs that the value would end in now. */
+  #waiting = ''
+
+  /** Whether nothing but white space has come. */
+  get isEmpty(): boolean {
+    return !this.#hasText && this.#waiting === ''
+  }
 
   get text(): string {
     return this.#text.toString()
@@ -30,18 +39,41 @@ class Value {
   /** @returns what may leave now; '' where everything has to wait */
   add(piece: string): string {
     const rest = this.isEmpty ? piece.trimStart() : piece
-    const solid = rest.trimEnd()
-    if (solid === '') {
-      if (!this.isEmpty) this.#trailing += rest
+    const end = endOfSolid(rest)
+    if (end === 0) {
+      this.#waiting += rest
       return ''
     }
-    this.isEmpty = false
-    const out = this.#trailing === '' ? solid : this.#trailing + solid
-    this.#trailing = solid.length === rest.length ? '' : rest.slice(solid.length)
-    this.#text.add(out)
-    return out
+    const solid = end === rest.length ? rest : rest.slice(0, end)
+    const out = this.#waiting === '' ? solid : this.#waiting + solid
+    this.#waiting = end === rest.length ? '' : rest.slice(end)
+    return this.#take(out)
+  }
+
+  /** @returns what still waited and is part of the value: all but the white space at its end */
+  close(): string {
+    this.isClosed = true
+    return this.#take(this.#waiting.trimEnd())
+  }
+
+  #take(text: string): string {
+    this.#hasText ||= text !== ''
+    this.#text.add(text)
+    return text
   }
 }
+
+/** Where the white space and the first halves of surrogate pairs at a text's end begin. */
+function endOfSolid(text: string): number {
+  let end = text.trimEnd().length
+  while (end > 0 && isFirstHalf(text.charAt(end - 1))) {
+    end--
+    while (end > 0 && isSpace(text.charAt(end - 1))) end--
+  }
+  return end
+}
+
+const isFirstHalf = (unit: string) => unit >= '\ud800' && unit <= '\udbff'
 
 /** Pieces that are put together before what is kept of a long value may pile up. */
 const PIECES = 256
@@ -70,6 +102,7 @@ class Text {
   }
 }
 
+const isSpace = (character: string) => character.trim() === ''
 const markerOf = (name: string) => `[[ ## ${name} ## ]]`
 const NONE: readonly string[] = []
 
@@ -88,6 +121,7 @@ export class FieldParser {
   /** Text before the first marker: dropped when one comes, the last field's value if none ever does. */
   readonly #preamble = new Value()
   #thinksNatively = false
+  #isCompleted = false
   #out: FieldChunk[] = []
 
   /** @param fields the output fields, in signature order */
@@ -111,6 +145,10 @@ export class FieldParser {
         continue
       }
       const marker = this.#candidates[0] as string
+      if (this.#current === undefined && this.#matched === 0 && isSpace(text.charAt(at))) {
+        at++
+        continue
+      }
       const code = text.charCodeAt(at)
       const agreeing = this.#candidates.filter((candidate) => candidate.charCodeAt(this.#matched) === code)
       if (agreeing.length === 0) {
@@ -153,12 +191,18 @@ export class FieldParser {
     this.#giveUpMarker()
     if (this.#current === undefined && !this.#preamble.isEmpty) {
       const last = this.#fields.at(-1) as string
+      this.#preamble.close()
       this.#writeTo(last, this.#preamble.text)
     }
     this.#current = null
     if (this.#fields.includes(REASONING)) this.#value(REASONING)
     for (const field of new Set([...this.#fields, ...this.#values.keys()])) this.#close(field)
     return this.#take()
+  }
+
+  /** Whether the marker `completed` has been read: what still comes is no part of the completion. */
+  get isCompleted(): boolean {
+    return this.#isCompleted
   }
 
   /** The values so far, in signature order; fields that never came are absent. */
@@ -189,12 +233,12 @@ export class FieldParser {
       this.#close(this.#current)
     }
     if (field === COMPLETED) {
+      this.#isCompleted = true
       this.#current = null
       return
     }
     this.#current = field
-    const value = this.#value(field)
-    if (!value.isEmpty) value.add('\n') // native reasoning stands here: keep the two apart
+    if (!this.#value(field).isEmpty) this.#writeTo(field, '\n') // native reasoning stands here: keep the two apart
   }
 
   #value(field: string): Value {
@@ -225,10 +269,14 @@ export class FieldParser {
   #close(field: string): void {
     const value = this.#values.get(field)
     if (!value || value.isClosed) return
-    value.isClosed = true
+    const chunk = value.close()
     const last = this.#out.at(-1)
-    if (last?.field === field) last.isLast = true
-    else this.#out.push({ field, chunk: '', isLast: true })
+    if (last?.field === field) {
+      last.chunk += chunk
+      last.isLast = true
+    } else {
+      this.#out.push({ field, chunk, isLast: true })
+    }
   }
 
   #take(): FieldChunk[] {

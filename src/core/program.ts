@@ -65,7 +65,7 @@ export function module<const P extends Record<string, Predictor>>(
  *
  * @param parts predictors and modules by name
  * @param body calls them, side by side or one after the other, as often as it likes, and returns the
- *   prediction: the fields of its last predictor. When it returns or throws, calls that still run are aborted.
+ *   prediction: every output field of the predictor that it ended with, and nothing else. When it returns or throws, calls that still run are aborted.
  * @throws TypeError for a name that isn't made of letters, digits and _
  */
 export function program<const P extends Parts, Inputs extends Values = Question>(

@@ -66,7 +66,9 @@ export const predictionFrame = of<PredictionFrame>()(
   z
     .object({
       type: z.literal('prediction'),
-      data: z.record(z.string(), z.string()).describe('Every output field of the last predictor, in order.'),
+      data: z
+        .record(z.string(), z.string())
+        .describe('Every output field of the predictor that the program ended with, in order.'),
       truncated: z
         .array(z.string())
         .optional()

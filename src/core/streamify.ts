@@ -8,6 +8,7 @@ import { Channel, type Outlet } from './channel.ts'
 import { asRunError, RunError } from './errors.ts'
 import { follow } from './follow.ts'
 import type { Frame } from './frame.ts'
+import { predictionOf } from './prediction.ts'
 import type { Call, Place, Program } from './program.ts'
 import type { Values } from './prompt.ts'
 
@@ -79,7 +80,8 @@ export function streamify<Inputs extends Values>(
 
   const execute = async (): Promise<RunError | undefined> => {
     try {
-      const data = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
+      const returned = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
+      const data = predictionOf(program.places, returned)
       siblings.abort(
         new RunError('internal', { message: 'The program ended without waiting for this call.' }),
       )

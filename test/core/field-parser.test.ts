@@ -20,10 +20,12 @@ function textsOf(fields: Fields, text: string): Values {
   const lines = new Map<string, string[]>()
   let current: string[] = []
   for (const line of text.split('\n')) {
-    const name = /^\[\[ ## (\w+) ## \]\]/.exec(line)?.[1]
-    if (name !== undefined && unseen.delete(name)) {
+    const isFirst = unseen.size > fields.length
+    const [start = '', name = ''] =
+      (isFirst ? /^\s*\[\[ ## (\w+) ## \]\]/ : /^\[\[ ## (\w+) ## \]\]/).exec(line) ?? []
+    if (unseen.delete(name)) {
       if (name === 'completed') break
-      current = [line.slice(marker(name).length)]
+      current = [line.slice(start.length)]
       lines.set(name, current)
     } else {
       current.push(line)
@@ -41,7 +43,8 @@ function textsOf(fields: Fields, text: string): Values {
 
 /**
  * What is certain of a field when only the beginning of a completion has come: what all the ways in which it can
- * go on have in common. It may end here, and any marker may begin, go on or be finished next.
+ * go on have in common. It may end here, and any marker may begin, go on or be finished next. Of a field that is open,
+ * the first half of a surrogate pair is never the last that was sent.
  */
 function certainOf(fields: Fields, beginning: string): Values {
   const endings = [...fields, 'completed'].flatMap((name) => {
@@ -49,8 +52,13 @@ function certainOf(fields: Fields, beginning: string): Values {
     return Array.from(text, (_, at) => text.slice(at))
   })
   const futures = ['', ...endings].map((ending) => valuesOf(fields, beginning + ending))
+  const [now, later] = ['', ' x'].map((more) => valuesOf(fields, beginning + more)) as [Values, Values]
   return Object.fromEntries(
-    fields.map((field) => [field, futures.map((values) => values[field] ?? '').reduce(commonStart)]),
+    fields.map((field) => {
+      const certain = futures.map((values) => values[field] ?? '').reduce(commonStart)
+      const isOpen = now[field] !== later[field]
+      return [field, isOpen ? certain.replace(/[\s\ud800-\udbff]+$/, '') : certain]
+    }),
   )
 }
 
@@ -83,6 +91,7 @@ class Checked {
     for (const { field, chunk, isLast } of chunks) {
       assert.ok(!this.closed.has(field), `${field} goes on after its last chunk`)
       assert.ok(chunk !== '' || isLast, 'an empty chunk says nothing')
+      assert.ok(isLast || !/[\ud800-\udbff]$/.test(chunk), 'the other half of a character may follow')
       this.joined[field] = (this.joined[field] ?? '') + chunk
       if (isLast) this.closed.add(field)
     }
@@ -121,6 +130,10 @@ describe('the values', () => {
     'no marker at all': { reasoning: '', answer: 'Just an answer.\nIn two lines.' },
     'no marker, half of one at the end': { reasoning: '', answer: 'Just an answer.\n[[ ## ans' },
     'a preamble before the first marker': { reasoning: 'Why not.', answer: 'Yes.' },
+    'a blank before the first marker': { reasoning: 'Why not.', answer: 'Yes.' },
+    'blanks and lines before the first marker': { reasoning: 'Why not.', answer: 'Yes.' },
+    'a preamble and blanks before the first marker': { reasoning: 'Why not.', answer: 'Yes.' },
+    'blanks before a later marker': { reasoning: 'Why\n [[ ## answer ## ]]\nnot.', answer: 'Yes.' },
     'a preamble and completed, no field': { reasoning: '' },
     'a missing reasoning': { reasoning: '', answer: 'Forty-two.' },
     'a missing answer': { reasoning: 'Because.' },

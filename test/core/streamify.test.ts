@@ -11,6 +11,7 @@ import { frame as frameSchema } from '../../src/core/schemas.ts'
 import { type RunningProgram, type RunOptions, streamify } from '../../src/core/streamify.ts'
 import type { CallOptions, Delta, LM } from '../../src/lm/lm.ts'
 import { parallelComposer } from '../../src/programs/parallel-composer.ts'
+import { clock } from '../support/clock.ts'
 import { cutAt, cuts, marker, nastyText } from '../support/corpus.ts'
 import { abortion, answer, type Deltas, lmOf, saying, silence, stop, text, thought } from '../support/lm.ts'
 
@@ -159,6 +160,75 @@ describe('a run', () => {
     )
   })
 
+  it('is over at `completed`: nobody waits for what the model writes on, and its request ends', async () => {
+    let ended = false
+    const lm = lmOf(async function* (options) {
+      try {
+        yield [text(`${answer(options, 'x')}and on`), thought('Hm.')]
+        await abortion(options.signal) // it goes on for ever
+      } finally {
+        ended = true
+      }
+    })
+    const { frames, calls } = await run(
+      program({ a }, async ({ a }, asked) => a(asked)),
+      lm,
+    )
+    assert.deepEqual(frames.map(brief), ['a a "x".', 'prediction'])
+    assert.equal(ended, true)
+    assert.equal(calls[0]?.truncated, false)
+  })
+
+  it('after `completed`, neither the token limit nor a failure is the completion’s', async () => {
+    const epilogues: (() => Deltas)[] = [
+      () => saying([], [{ type: 'finish', reason: 'length' }]),
+      failing('upstream_truncated'),
+    ]
+    for (const epilogue of epilogues) {
+      const lm = lmOf(async function* (options) {
+        yield [text(answer(options, 'x'))]
+        yield* epilogue()
+      })
+      for (const usage of [true, false]) {
+        const { frames } = await run(
+          program({ a }, async ({ a }, asked) => a(asked)),
+          lm,
+          { include: { usage } },
+        )
+        assert.deepEqual(frames.at(-1), { type: 'prediction', data: { a: 'x' } })
+      }
+    }
+  })
+
+  it('is read on for its usage where that is included, and for no longer than half a second', async (t) => {
+    const tick = clock(t)
+    const usage = { model: 'm', inputTokens: 3, outputTokens: 5 }
+    const solo = program({ a }, async ({ a }, asked) => a(asked))
+    const late = lmOf(async function* (options) {
+      yield [text(answer(options, 'x'))]
+      yield [text('and on')]
+      yield [{ type: 'finish', reason: 'length', usage }]
+    })
+    const { frames } = await run(solo, late, { include: { usage: true } })
+    assert.deepEqual(frames.map(brief), ['a a "x".', 'usage', 'prediction'])
+
+    const never = lmOf(async function* (options) {
+      yield [text(answer(options, 'x'))]
+      await abortion(options.signal)
+    })
+    const running = start(solo, never, { include: { usage: true } })
+    let isOver = false
+    running.finished.then(() => {
+      isOver = true
+    })
+    await tick(0) // it has read `completed`
+    await tick(499)
+    assert.equal(isOver, false)
+    await tick(1)
+    assert.equal(isOver, true)
+    assert.deepEqual((await framesOf(running)).map(brief), ['a a "x".', 'prediction'])
+  })
+
   it('names the predictors that ran into their token limit, each once', async () => {
     const twice = program({ a, b }, async ({ a, b }, asked) => {
       await a(asked)
@@ -167,10 +237,8 @@ describe('a run', () => {
     })
     const lm = lmOf((options) =>
       (async function* () {
-        yield [
-          text(answer(options, 'x')),
-          { type: 'finish', reason: fieldOf(options) === 'a' ? 'length' : 'stop' },
-        ]
+        if (fieldOf(options) === 'b') return yield [text(answer(options, 'x')), stop]
+        yield [text('[[ ## a ## ]]\nx'), { type: 'finish', reason: 'length' }]
       })(),
     )
     const { frames } = await run(twice, lm)
@@ -350,6 +418,19 @@ describe('a body', () => {
     abort.abort(gone)
     assert.equal(await running.finished, gone)
     assert.equal(reason, gone)
+  })
+
+  it("that doesn't return what one of its predictors puts out fails, and the log says why", async () => {
+    const returning = (value: unknown) =>
+      program({ a, c: predict('question -> c, d') }, async () => value as Values)
+    const wrong = [undefined, null, 'a', {}, [], { a: 1 }, { a: undefined }, { a: 'x', b: 'y' }, { c: 'x' }]
+    for (const value of wrong) {
+      const { frames, failure } = await run(returning(value), byField())
+      assert.deepEqual(frames.map(brief), ['error internal'], JSON.stringify(value))
+      assert.match(String(failure?.cause), /TypeError: The program's body returned/)
+    }
+    const { frames } = await run(returning({ d: 'x', c: '' }), byField())
+    assert.equal(JSON.stringify(frames), '[{"type":"prediction","data":{"c":"","d":"x"}}]')
   })
 
   it('that throws something of its own fails with nothing of it in the frame', async () => {

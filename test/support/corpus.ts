@@ -29,6 +29,10 @@ export const corpus: Readonly<Record<string, string>> = {
   'nothing but half a marker': '[[ ## rea',
   'a preamble before the first marker': `Sure! Here you go:\n\n${completionOf('Why not.', 'Yes.')}`,
   'a preamble on the line of the first marker': `Sure! ${R}\nWhy not.\n${A}\nYes.`,
+  'a blank before the first marker': ` ${completionOf('Why not.', 'Yes.')}`,
+  'blanks and lines before the first marker': `\r\n \u00a0\n\t ${completionOf('Why not.', 'Yes.')}`,
+  'a preamble and blanks before the first marker': `Sure!\n  ${completionOf('Why not.', 'Yes.')}`,
+  'blanks before a later marker': ` ${R}\nWhy\n ${A}\nnot.\n${A}\nYes.\n${END}`,
   'a preamble and completed, no field': `Sure!\n${END}`,
   'completed and nothing else': END,
 
@@ -82,6 +86,11 @@ export const corpus: Readonly<Record<string, string>> = {
   emoji: completionOf('😀👩‍👩‍👧‍👦🇩🇪', '👍🏽\n😀'),
   'combining characters': completionOf('e\u0301\u0302 \u0301', '\u0301e'),
   'lone surrogates': completionOf('\ud83d \ude00\ud83d', '\udc00\n\ud800'),
+  'halves of pairs among white space': completionOf(
+    '\ud83d \n\ud83d',
+    'a\ud83d\n\n\ud83d\ud83d \ude00 b\ud83d \n',
+  ),
+  'a half pair and half a marker': completionOf('a\ud83d\n[[ ## ans', 'b\ud83d\n[[ ## completed'),
   'names of the prototype': completionOf(
     '__proto__ constructor',
     '[[ ## __proto__ ## ]]\n[[ ## toString ## ]]',
