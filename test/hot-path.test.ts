@@ -8,11 +8,10 @@ import { type TestContext, test } from 'node:test'
 import { FieldParser } from '../src/core/field-parser.ts'
 import type { Frame } from '../src/core/frame.ts'
 import { streamify } from '../src/core/streamify.ts'
-import { ChatChunks } from '../src/lm/chat-chunks.ts'
 import type { Delta } from '../src/lm/lm.ts'
 import { withTimeouts } from '../src/lm/timeouts.ts'
 import { FrameEncoder } from '../src/wire/sse.ts'
-import { lmOf, saying, text } from './support/lm.ts'
+import { chatChunks, lmOf, saying, text } from './support/lm.ts'
 import { oneCall } from './support/programs.ts'
 import { RawClient } from './support/raw-client.ts'
 import { rawQuestion, Service } from './support/service.ts'
@@ -61,7 +60,7 @@ const eventsOf = (texts: readonly string[]) =>
 test('reading events takes one look at each character of their text, and parses next to none', (t) => {
   const look = (texts: readonly string[]) => {
     const bytes = eventsOf(texts)
-    const read = () => new ChatChunks('m', 1_000_000).push([bytes])
+    const read = () => chatChunks(1_000_000).push([bytes])
     assert.equal(read().length, texts.length)
     return {
       looks: calls(t, String.prototype, 'charCodeAt', read) / texts.join('').length,

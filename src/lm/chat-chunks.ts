@@ -3,35 +3,30 @@
  * off, errors in the middle of it, and where one read of the network begins and ends.
  *
  * What upstreams really send: a role-only first delta, empty and null contents, usage with no choices, comments,
- * CRLF, empty events, reasoning under two names, an error as an event, a finish reason with no `[DONE]` and an
- * open socket, `[DONE]` with no finish reason.
+ * CRLF, empty events, an error as an event, a finish reason with no `[DONE]` and an open socket, `[DONE]` with no finish
+ * reason, which llama-cpp-python also says when it cuts a stream for another one. So `[DONE]` alone is no good end.
  */
 import { createParser } from 'eventsource-parser'
-import { RunError } from '../core/errors.ts'
+import { asRunError, RunError } from '../core/errors.ts'
+import type { Strike } from '../secrets.ts'
+import { addTexts, type Choice, endOf, type FinishReason, isRefusal } from './choice.ts'
 import { EventShape, type TextDelta } from './event-shape.ts'
+import { jsonValue } from './json-value.ts'
 import type { Delta, Usage } from './lm.ts'
-import { upstreamError } from './upstream-words.ts'
+import { upstreamError } from './upstream-errors.ts'
+import { clean } from './upstream-words.ts'
 
 /** What we read of a chunk; anything may be absent or null. */
 type Chunk = {
-  readonly model?: string
+  readonly object?: unknown
+  readonly model?: unknown
   readonly error?: unknown
-  readonly choices?: readonly {
-    readonly delta?: {
-      readonly content?: unknown
-      readonly reasoning?: unknown
-      readonly reasoning_content?: unknown
-    }
-    readonly finish_reason?: string | null
-  }[]
-  readonly usage?: {
-    readonly prompt_tokens?: number | null
-    readonly completion_tokens?: number | null
-  } | null
+  readonly choices?: readonly Choice[] | null
+  readonly usage?: { readonly prompt_tokens?: unknown; readonly completion_tokens?: unknown } | null
 }
 
-/** Finish reasons that say that the model did not finish. Every other one but `length` is a good end. */
-const BAD_ENDS: ReadonlySet<string> = new Set(['abort', 'error', 'content_filter', 'cancelled'])
+/** Characters of a model's name. One that is longer is no name. */
+const MODEL_NAME = 200
 
 const LINE_FEED = 0x0a
 
@@ -41,9 +36,17 @@ const USELESS_SHAPES = 8
 /** Deltas before a shape is learned: the first of a completion are the least like the others, and the most urgent. */
 const UNLEARNED = 2
 
+export type ChatChunksOptions = {
+  /** The model's name, for usage that doesn't carry one. */
+  readonly model: string
+  /** Characters that an event may have, so that one that never ends has a bound. */
+  readonly maxEventChars: number
+  /** Takes the configured secrets out of the upstream's words. */
+  readonly strike: Strike
+}
+
 export class ChatChunks {
-  readonly #model: string
-  readonly #maxEventChars: number
+  readonly #options: ChatChunksOptions
   readonly #decoder = new TextDecoder()
   readonly #parser: ReturnType<typeof createParser>
   /** Whether the last piece ended as events do; not before the first, which may begin with a byte order mark. */
@@ -56,19 +59,16 @@ export class ChatChunks {
   #readInFull = 0
   #deltas: Delta[] = []
   #failure: RunError | undefined
-  #finishReason: 'stop' | 'length' | undefined
+  #finishReason: FinishReason | undefined
   #usage: Usage | undefined
   #isDone = false
+  /** Whether nothing has come that is an event, `[DONE]` not counted. */
+  #isEmpty = true
 
-  /**
-   * @param model its name, for usage that doesn't carry one
-   * @param maxEventChars what an event may have, so that one that never ends has a bound
-   */
-  constructor(model: string, maxEventChars: number) {
-    this.#model = model
-    this.#maxEventChars = maxEventChars
+  constructor(options: ChatChunksOptions) {
+    this.#options = options
     this.#parser = createParser({
-      maxBufferSize: maxEventChars,
+      maxBufferSize: options.maxEventChars,
       onEvent: ({ event, data }) => {
         if (!this.#failure && !this.#isDone && data !== '') this.#read(event, data)
       },
@@ -136,7 +136,7 @@ export class ChatChunks {
     if (this.#uselessShapes === USELESS_SHAPES || this.#readInFull++ < UNLEARNED) return
     this.#uselessShapes++
     this.#shape = EventShape.of(event, delta, (other) => {
-      const chunks = new ChatChunks(this.#model, this.#maxEventChars)
+      const chunks = new ChatChunks(this.#options)
       chunks.#uselessShapes = USELESS_SHAPES // it is to read, not to learn
       return chunks.push([Buffer.from(other)])
     })
@@ -164,61 +164,84 @@ export class ChatChunks {
   /**
    * The body has ended.
    *
-   * @returns the `finish` delta, behind what an event without its blank line still brought
-   * @throws RunError where the model didn't finish
+   * @returns the `finish` delta, after what an event without its blank line still brought
+   * @throws RunError where the model isn't known to have finished
    */
   end(): readonly Delta[] {
     const deltas = this.isFinished ? [] : this.push([Buffer.from('\n\n')])
     if (this.#failure) throw this.#failure
-    if (!this.isFinished) throw new RunError('upstream_truncated')
-    return [...deltas, { type: 'finish', reason: this.#finishReason ?? 'stop', usage: this.#usage }]
+    if (this.#finishReason) {
+      return [...deltas, { type: 'finish', reason: this.#finishReason, usage: this.#usage }]
+    }
+    throw new RunError('upstream_truncated', this.#isEmpty ? { message: EMPTY } : {})
   }
 
   #read(event: string | undefined, data: string): void {
-    if (data === '[DONE]') {
+    if (data.trim() === '[DONE]') {
       this.#isDone = true
       return
     }
-    const chunk = jsonObject(data) as Chunk | undefined
+    this.#isEmpty = false
+    const value = jsonValue(data)
+    const chunk: Chunk | undefined = Array.isArray(value) ? value[0] : value // Gemini's errors are lists of one
     if (chunk?.usage) this.#usage = this.#usageOf(chunk)
-    // Behind the finish reason only usage counts: whether anything else is still read depends on the network.
+    // After the finish reason only usage counts: whether anything else is still read depends on the network.
     if (this.#finishReason) return
-    if (event === 'error' || chunk?.error) this.#failure = upstreamError(chunk?.error ?? chunk ?? data)
-    else if (chunk) this.#take(chunk)
-    else this.#failure = new RunError('upstream_bad_response', { cause: 'an event that is no JSON object' })
-  }
-
-  #usageOf({ model, usage }: Chunk): Usage {
-    return {
-      model: model ?? this.#model,
-      inputTokens: usage?.prompt_tokens ?? 0,
-      outputTokens: usage?.completion_tokens ?? 0,
+    try {
+      if (event === 'error' || chunk?.error || chunk?.object === 'error') throw this.#error(chunk ?? data)
+      if (!chunk) throw malformed('an event that is no JSON object')
+      this.#take(chunk)
+    } catch (thrown) {
+      this.#failure = asRunError(thrown)
     }
   }
 
-  #take(chunk: Chunk): void {
-    const choice = chunk.choices?.[0]
-    if (!choice) return
-    this.#addText('reasoning', choice.delta?.reasoning || choice.delta?.reasoning_content)
-    this.#addText('text', choice.delta?.content)
-    const reason = choice.finish_reason
-    if (!reason) return
-    if (BAD_ENDS.has(reason))
-      this.#failure = upstreamError(`the model ended with the finish reason '${reason}'`)
-    else this.#finishReason = reason === 'length' ? 'length' : 'stop'
+  #take({ choices }: Chunk): void {
+    if (!choices) return
+    if (!Array.isArray(choices)) throw malformed('choices that are no list')
+    for (const [place, choice] of (choices as readonly (Choice | null)[]).entries()) {
+      if (!choice || (choice.index ?? place) !== 0) continue // one choice was asked for
+      if (choice.error) throw this.#error(choice)
+      addTexts(choice, this.#deltas)
+      const end = endOf(choice)
+      if (typeof end === 'object') throw this.#badEnd(end.failed)
+      this.#finishReason = end
+    }
   }
 
-  #addText(type: 'text' | 'reasoning', text: unknown): void {
-    if (typeof text === 'string' && text !== '') this.#deltas.push({ type, text })
+  #badEnd(reason: string): RunError {
+    const name = clean(reason, this.#options.strike)
+    const cause = new Error(`the finish reason '${name}'`)
+    if (isRefusal(reason)) {
+      const message = `A filter cut the model's answer (${name}). Ask in another way.`
+      return new RunError('upstream_refused', { cause, message })
+    }
+    const message = `The model's endpoint says: the model ended with the finish reason '${name}'`
+    return new RunError('upstream_error', { cause, message })
+  }
+
+  #error(said: unknown): RunError {
+    return upstreamError({ said, cause: said, strike: this.#options.strike })
+  }
+
+  /** @returns undefined where the counts are none */
+  #usageOf({ model, usage }: Chunk): Usage | undefined {
+    const [inputTokens, outputTokens] = [usage?.prompt_tokens, usage?.completion_tokens].map(countOf)
+    if (inputTokens === undefined || outputTokens === undefined) return undefined
+    const { model: configured, strike } = this.#options
+    const isName = typeof model === 'string' && model.length <= MODEL_NAME && strike(model) === model
+    return { model: isName ? model : configured, inputTokens, outputTokens }
   }
 }
 
-/** What a text holds, if that is a JSON object. */
-export function jsonObject(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
+/** What an answer without a single event may mean: llama-cpp-python says so when the prompt is too long. */
+const EMPTY =
+  "The model's endpoint ended its answer before it began. The prompt may be too long for the model's context."
+
+const malformed = (what: string) => new RunError('upstream_bad_response', { cause: new Error(what) })
+
+/** A count of tokens; 0 where there is none. */
+function countOf(tokens: unknown): number | undefined {
+  const count = tokens ?? 0
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined
 }

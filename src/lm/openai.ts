@@ -6,14 +6,16 @@
  * finish reason, and costs several times the reading.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import OpenAI, { APIError } from 'openai'
+import OpenAI from 'openai'
 import { Agent, errors } from 'undici'
 import { RunError } from '../core/errors.ts'
 import type { Message } from '../core/prompt.ts'
-import { ChatChunks, jsonObject } from './chat-chunks.ts'
+import { striking } from '../secrets.ts'
+import { ChatChunks } from './chat-chunks.ts'
+import { decoded } from './decoded.ts'
 import type { CallOptions, LM } from './lm.ts'
 import { type AnswerBody, post } from './post.ts'
-import { clean, upstreamError } from './upstream-words.ts'
+import { refusal } from './upstream-errors.ts'
 
 /**
  * How long a finished model's stream may take to end. Some upstreams leave the socket open; and a body that is
@@ -26,6 +28,9 @@ const GRACE_MS = 500
  * handled in one go, dozens of them, while timers and other streams stand still.
  */
 const DELTAS_PER_TURN = 1_000
+
+/** What a stream may bring after the end of its completion: a finish reason, usage, `[DONE]`. In bytes. */
+const MAX_EPILOGUE = 16 * 1024
 
 /** An error's body beyond this isn't worth reading. In bytes. */
 const MAX_ERROR_BODY = 16 * 1024
@@ -57,7 +62,12 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
   // The same for every call but for the body; made anew, it would be a tenth of what a short run costs.
   const envelope = client
     .buildRequest({ method: 'post', path: '/chat/completions', body: {} })
-    .then(({ req, url }) => ({ url, headers: Object.fromEntries(new Headers(req.headers)) }))
+    .then(({ req, url }) => ({
+      url,
+      // Without it any encoding is welcome (RFC 9110 §12.5.3), and some gateways take that at its word.
+      headers: { ...Object.fromEntries(new Headers(req.headers)), 'accept-encoding': 'identity' },
+    }))
+  const strike = striking([apiKey])
 
   /** Asks, and gives the answer's body once it is known to be a stream of events. */
   const open = async (
@@ -79,16 +89,20 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
       signal.throwIfAborted()
       return failedToConnect(cause)
     })
-    if (answer.status !== 200) {
-      const words = await textOf(answer.body)
+    const body = decoded(answer.body, answer.headers['content-encoding'])
+    if (answer.status >= 300) {
+      const words = await textOf(body)
       signal.throwIfAborted()
-      throw refusal(answer.status, new Headers(answer.headers as Record<string, string>), words, model)
+      throw refusal(answer.status, new Headers(answer.headers as Record<string, string>), words, {
+        model,
+        strike,
+      })
     }
     if (!/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
-      answer.body.destroy()
+      body.destroy()
       throw new RunError('upstream_bad_response')
     }
-    return answer.body
+    return body
   }
 
   return {
@@ -98,10 +112,12 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
 
     async *stream(messages, { signal, usage }) {
       const body = await open(messages, { signal, usage })
-      const chunks = new ChatChunks(model, 6 * maxCompletionChars + 65_536)
+      const chunks = new ChatChunks({ model, maxEventChars: 6 * maxCompletionChars + 65_536, strike })
       const isComplete = () => chunks.isDone || (chunks.isFinished && (!usage || chunks.usage !== undefined))
       let grace: NodeJS.Timeout | undefined
       let inThisTurn = 0
+      /** Whether the consumer has left the loop: it has what it wants, though the stream goes on. */
+      let isLeft = true
       try {
         for (let pieces = await body.read(); pieces; pieces = await body.read()) {
           const deltas = chunks.push(pieces)
@@ -114,13 +130,16 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
           inThisTurn = 0
           await nextTurn()
         }
+        isLeft = false
       } catch (cause) {
+        isLeft = false
         signal.throwIfAborted()
-        if (cause instanceof RunError) throw cause
-        if (!chunks.isFinished) throw new RunError('upstream_truncated', { cause })
+        if (!chunks.isFinished) {
+          throw cause instanceof RunError ? cause : new RunError('upstream_truncated', { cause })
+        }
       } finally {
         clearTimeout(grace)
-        if (isComplete()) drain(body)
+        if (isComplete() || (isLeft && !signal.aborted)) settle(body, chunks)
         else body.destroy()
       }
       signal.throwIfAborted()
@@ -129,11 +148,20 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
   }
 }
 
-/** Reads what is left of a finished body, so that its connection can be used again; not for long. */
-async function drain(body: AnswerBody): Promise<void> {
+/**
+ * Reads what is left of a body whose completion is over, so that its connection can be used again. Not for long, not
+ * much, and not while the model writes on: then the request ends, and with it what is paid for.
+ */
+async function settle(body: AnswerBody, chunks: ChatChunks): Promise<void> {
   const timer = setTimeout(body.destroy, GRACE_MS)
+  let bytes = 0
   try {
-    while (await body.read());
+    for (let pieces = await body.read(); pieces; pieces = await body.read()) {
+      for (const piece of pieces) bytes += piece.byteLength
+      const deltas = chunks.isFinished ? [] : chunks.push(pieces)
+      const writesOn = deltas.some((delta) => 'text' in delta && delta.text.trim() !== '')
+      if (writesOn || chunks.failure || bytes > MAX_EPILOGUE) return body.destroy()
+    }
   } catch {
     // it has broken off, and nothing of it is missed
   } finally {
@@ -160,44 +188,22 @@ async function textOf(body: AnswerBody): Promise<string> {
   return text
 }
 
-function failedToConnect(cause: Error): never {
+/** Failures to get an answer that are of this machine's making: no descriptors, memory or ports are left. */
+const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL'])
+
+/** undici's word for `100 Continue`, which it can't read (RFC 9110 §15.2.1 allows servers to send it unasked). */
+const isContinue = (cause: Error) => cause instanceof errors.SocketError && cause.message === 'bad response'
+
+function failedToConnect(cause: Error & { code?: unknown }): never {
+  if (OWN_FAULTS.has(cause.code)) throw new RunError('internal', { cause })
+  if (isContinue(cause)) {
+    const message = "The model's endpoint answered '100 Continue', which wasn't asked for and can't be read."
+    throw new RunError('upstream_bad_response', { cause, message })
+  }
+  if (cause instanceof errors.HeadersOverflowError) {
+    const message = "The headers of the endpoint's answer are too large."
+    throw new RunError('upstream_bad_response', { cause, message })
+  }
   const isNoHttp = cause instanceof errors.HTTPParserError // something answered, but not in HTTP
-  const code = isNoHttp ? 'upstream_bad_response' : 'upstream_unreachable'
-  throw new RunError(code, { cause })
-}
-
-function refusal(status: number, headers: Headers, body: string, model: string): RunError {
-  const cause = APIError.generate(status, jsonObject(body), body, headers)
-  const words = clean(cause.error) || clean(body.startsWith('{') || body.startsWith('<') ? '' : body)
-  if (cause instanceof OpenAI.AuthenticationError || cause instanceof OpenAI.PermissionDeniedError) {
-    return new RunError('upstream_auth', { cause })
-  }
-  if (cause instanceof OpenAI.NotFoundError) {
-    const message = `The model's endpoint doesn't know the model '${model}'. Check OPENAI_MODEL and OPENAI_BASE_URL.`
-    return new RunError('upstream_model_not_found', { cause, message })
-  }
-  if (cause instanceof OpenAI.RateLimitError) {
-    const retryAfter = retryAfterOf(headers)
-    return new RunError('upstream_rate_limited', { cause, ...(retryAfter !== undefined && { retryAfter }) })
-  }
-  if (cause.code === 'context_length_exceeded') return new RunError('prompt_too_long', { cause })
-  if (status >= 500 || status === 408 || status === 409) return upstreamError(words, cause)
-  if (status >= 300 && status < 400) {
-    const message = "The model's endpoint redirects elsewhere, which is not followed. Check OPENAI_BASE_URL."
-    return new RunError('upstream_bad_response', { cause, message })
-  }
-  const message = `The model's endpoint refused the request with status ${status}${words && `: ${words}`}`
-  return new RunError('upstream_bad_response', { cause, message })
-}
-
-/** Seconds, from `retry-after-ms` (OpenAI's own) or `Retry-After` (RFC 9110 §10.2.3: seconds or a date). */
-function retryAfterOf(headers: Headers): number | undefined {
-  const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '')
-  const after = headers.get('retry-after') ?? ''
-  const seconds = Number.isFinite(ms)
-    ? ms / 1000
-    : /^\d+$/.test(after)
-      ? Number(after)
-      : (Date.parse(after) - Date.now()) / 1000
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
+  throw new RunError(isNoHttp ? 'upstream_bad_response' : 'upstream_unreachable', { cause })
 }

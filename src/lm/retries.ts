@@ -33,7 +33,7 @@ export function withRetries(lm: LM, { retries, deadlineMs }: { retries: number; 
           return
         } catch (thrown) {
           if (options.signal.aborted) throw options.signal.reason
-          if (!(thrown instanceof RunError) || !CURABLE.has(thrown.code)) throw thrown
+          if (!(thrown instanceof RunError) || !CURABLE.has(thrown.code) || !thrown.retryable) throw thrown
           if (hasSpoken || attempt >= retries) throw thrown
           const waitMs = thrown.retryAfter === undefined ? backoffMs(attempt) : thrown.retryAfter * 1000
           if (performance.now() + waitMs > deadline) throw thrown

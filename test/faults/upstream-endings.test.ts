@@ -40,9 +40,9 @@ test('U12 a reset in mid-stream is not retried, and no text comes twice', async 
 })
 
 test('U13 a clean close without a finish reason is truncated, never a prediction', async (t) => {
-  const [service, frames] = await ask(t, verbatim(textEvent(whole)))
+  const [service, frames] = await ask(t, verbatim(textEvent(begun)))
   errorOf(frames, 'upstream_truncated', 'answerer')
-  assert.equal(text(frames, 'answerer', 'answer'), values.answer)
+  assert.equal(text(frames, 'answerer', 'answer'), 'Forty')
   await service.assertQuiet('upstream_truncated')
   assert.equal(service.upstream.exchanges.length, 1)
 })
@@ -79,11 +79,25 @@ for (const include of [[], ['usage']]) {
   })
 }
 
-test('U15 [DONE] without a finish reason is an end', async (t) => {
-  const [service, frames] = await ask(t, verbatim(`${textEvent(whole)}data: [DONE]\n\n`))
-  assert.deepEqual(predictionOf(frames).data, values)
-  await service.assertQuiet('ok')
-})
+for (const [how, end] of [
+  ['[DONE]', 'data: [DONE]\n\n'],
+  ['a closed body', ''],
+] as const) {
+  test(`U15 ${how} without a finish reason is an end after the completed marker`, async (t) => {
+    const [service, frames] = await ask(t, verbatim(textEvent(whole) + end))
+    assert.deepEqual(predictionOf(frames).data, values)
+    await service.assertQuiet('ok')
+  })
+
+  test(`U15b ${how} without a finish reason and before the completed marker is a cut`, async (t) => {
+    const [service, frames] = await ask(t, verbatim(textEvent(whole.slice(0, -1)) + end))
+    errorOf(frames, 'upstream_truncated', 'answerer')
+    assert.equal(text(frames, 'answerer', 'answer'), values.answer)
+    assert.ok(!frames.some((one) => one.type === 'token' && one.field === 'answer' && one.is_last))
+    await service.assertQuiet('upstream_truncated')
+    assert.equal(service.upstream.exchanges.length, 1)
+  })
+}
 
 test('U16 a completion that ran into its token limit is a prediction that says so', async (t) => {
   const service = await Service.start(t, {
@@ -106,15 +120,104 @@ test('U16 a token limit before the field is a missing field, and the message tel
   await service.assertQuiet('upstream_format')
 })
 
-for (const reason of ['abort', 'error']) {
-  test(`U17 the finish reason '${reason}' is an error`, async (t) => {
+const badEnds = {
+  upstream_error: ['abort', 'error', 'network_error', 'insufficient_system_resource', 'anything'],
+  upstream_refused: ['content_filter', 'content_filter: SAFETY', 'RECITATION'],
+}
+for (const [code, reasons] of Object.entries(badEnds)) {
+  for (const reason of reasons) {
+    test(`U17 the finish reason '${reason}' is ${code}, and named`, async (t) => {
+      const [service, frames] = await ask(t, (exchange) => exchange.open().deltas(begun).finish(reason))
+      assert.ok(errorOf(frames, code, 'answerer').message.includes(reason))
+      assert.equal(text(frames, 'answerer', 'answer'), 'Forty')
+      await service.assertQuiet(code)
+      assert.equal(service.upstream.exchanges.length, 1)
+    })
+  }
+}
+
+test('U17 an error inside a choice is an error, in its own words', async (t) => {
+  const [service, frames] = await ask(t, (exchange) =>
+    exchange
+      .open()
+      .deltas(begun)
+      .chunk({
+        delta: { content: '' },
+        finish_reason: 'error',
+        error: { code: 502, message: 'Provider gone' },
+      }),
+  )
+  assert.equal(
+    errorOf(frames, 'upstream_error', 'answerer').message,
+    "The model's endpoint says: Provider gone",
+  )
+  await service.assertQuiet('upstream_error')
+})
+
+test('U17b a refusal is one, and not asked for again', async (t) => {
+  const [service, frames] = await ask(t, (exchange) =>
+    exchange
+      .open()
+      .chunk({ delta: { content: null, refusal: "I'm sorry, but" } })
+      .finish(),
+  )
+  errorOf(frames, 'upstream_refused', 'answerer')
+  await service.assertQuiet('upstream_refused')
+  assert.equal(service.upstream.exchanges.length, 1)
+})
+
+for (const reason of ['max_tokens', 'MAX_TOKENS', 'model_length']) {
+  test(`U17c the finish reason '${reason}' is the token limit`, async (t) => {
     const [service, frames] = await ask(t, (exchange) => exchange.open().deltas(begun).finish(reason))
-    errorOf(frames, 'upstream_error', 'answerer')
-    assert.equal(text(frames, 'answerer', 'answer'), 'Forty')
-    await service.assertQuiet('upstream_error')
-    assert.equal(service.upstream.exchanges.length, 1)
+    assert.deepEqual(predictionOf(frames).truncated, ['answerer'])
+    await service.assertQuiet('ok')
   })
 }
+
+for (const include of [[], ['usage']]) {
+  test(`U17d a model that writes on after the completed marker holds up nobody (include: ${include})`, async (t) => {
+    const service = await Service.start(t, {
+      script: async (exchange) => {
+        const answer = Object.fromEntries(exchange.fields.map((field) => [field, `my ${field}`]))
+        exchange.open().deltas(completion(answer))
+        while (exchange.isOpen) {
+          exchange.delta(' and on')
+          await sleep(5)
+        }
+      },
+    })
+    const frames = await service.ask('Q', { include })
+    assert.deepEqual(frames.at(-1), {
+      type: 'prediction',
+      data: { reasoning: 'my reasoning', answer: 'my answer' },
+    })
+    await service.assertQuiet('ok')
+    assert.deepEqual(
+      service.upstream.exchanges.map(({ wasAborted }) => wasAborted),
+      [true, true, true],
+      'its requests were ended',
+    )
+  })
+}
+
+test('U17d what ends right after the completed marker leaves its connection to the next call', async (t) => {
+  const ports: (number | undefined)[] = []
+  const service = await Service.start(t, {
+    program: oneCall,
+    script: async (exchange) => {
+      ports.push(exchange.response.socket?.remotePort)
+      exchange.open().delta(whole)
+      await new Promise(setImmediate)
+      exchange.finish()
+    },
+  })
+  for (let nth = 0; nth < 3; nth++) {
+    assert.deepEqual(predictionOf(await service.ask('Q')).data, values)
+    await service.upstream.exchanges[nth]?.closed
+  }
+  await service.assertQuiet('ok', 'ok', 'ok')
+  assert.equal(new Set(ports).size, 1, ports.join())
+})
 
 const message = `No slot for ${KEY} at http://user:pw@gpu-7.inner.example:8000/v1 (10.1.2.3:8000)\n  at Engine.run`
 const cleaned = "The model's endpoint says: No slot for [key] at [address] ([address])"

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Frame } from '../../src/core/frame.ts'
 import { oneCall } from '../support/programs.ts'
 import { answersOf, RawClient } from '../support/raw-client.ts'
@@ -47,7 +47,7 @@ test('U23 chunks that say nothing make no frame', async (t) => {
         .chunk({})
         .raw(eventOf({ choices: [] }))
         .raw(eventOf({ choices: null }))
-      exchange.raw(eventOf({})).chunk({ delta: { content: 5 } })
+      exchange.raw(eventOf({})).chunk({ delta: { content: [] } })
       exchange
         .delta('[[ ## answer ## ]]\nYes.')
         .chunk({ delta: { content: '', reasoning: '' }, finish_reason: '' })
@@ -62,6 +62,80 @@ test('U23 chunks that say nothing make no frame', async (t) => {
     { type: 'prediction', data: { reasoning: '', answer: 'Yes.' } },
   ])
   await service.assertQuiet('ok')
+})
+
+test('U38b content in parts loses nothing, and thinking is native reasoning', async (t) => {
+  const part = (text: string) => ({ type: 'text', text })
+  const service = await Service.start(t, {
+    program: oneCall,
+    script: (exchange) =>
+      exchange
+        .open()
+        .chunk({ delta: { content: [{ type: 'thinking', thinking: [part('Care'), part('ful.')] }] } })
+        .delta('[[ ## answer ## ]]\nThe dose is ')
+        .chunk({ delta: { content: [part('NOT ')] } })
+        .delta('safe.')
+        .finish(),
+  })
+  const frames = await service.ask('Q', { include: ['reasoning'] })
+  assert.deepEqual(predictionOf(frames).data, { reasoning: 'Careful.', answer: 'The dose is NOT safe.' })
+  await service.assertQuiet('ok')
+})
+
+test('U38b thinking in parts is a sign of life', async (t) => {
+  const service = await Service.start(t, {
+    program: oneCall,
+    env: { LM_IDLE_TIMEOUT_MS: '700' },
+    script: async (exchange) => {
+      exchange.open()
+      for (let n = 1; n <= 10; n++) {
+        exchange.chunk({ delta: { content: [{ type: 'thinking', thinking: `${n} ` }] }, finish_reason: null })
+        await sleep(100)
+      }
+      exchange.deltas('[[ ## answer ## ]]\nDone.').finish()
+    },
+  })
+  assert.equal(predictionOf(await service.ask('Q')).data.answer, 'Done.')
+  await service.assertQuiet('ok')
+})
+
+for (const content of [5, { text: 'NOT ' }, [{ type: 'image_url' }], ['NOT ']]) {
+  test(`U38b content like ${JSON.stringify(content)} is never skipped in silence`, async (t) => {
+    const service = await Service.start(t, {
+      program: oneCall,
+      script: (exchange) =>
+        exchange
+          .open()
+          .delta('[[ ## answer ## ]]\nThe dose is ')
+          .chunk({ delta: { content } })
+          .delta('safe.')
+          .finish(),
+    })
+    errorOf(await service.ask('Q'), 'upstream_bad_response', 'answerer')
+    await service.assertQuiet('upstream_bad_response')
+  })
+}
+
+test('U38f usage of wrong types makes no frame, and a model name beyond measure is replaced', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const counting = (usage: object, model: string) => {
+    service.upstream.script = (exchange) => {
+      exchange.open().delta(completion(values)).chunk({ delta: {}, finish_reason: 'stop' })
+      exchange
+        .raw(eventOf({ model, choices: [], usage }))
+        .raw('data: [DONE]\n\n')
+        .response.end()
+    }
+    return service.ask('Q', { include: ['usage'] })
+  }
+  const none = await counting({ prompt_tokens: '12', completion_tokens: {} }, 'm')
+  assert.ok(none.every(({ type }) => type !== 'usage'))
+  const named = await counting({ prompt_tokens: 12, completion_tokens: 34 }, 'm'.repeat(300_000))
+  assert.partialDeepStrictEqual(
+    named.filter(({ type }) => type === 'usage'),
+    [{ model: 'gpt-5-mini', input_tokens: 12, output_tokens: 34 }],
+  )
+  await service.assertQuiet('ok', 'ok')
 })
 
 test('U24 a completion in one delta still gives tokens for each field, each closed once', async (t) => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { ChatChunks } from '../../src/lm/chat-chunks.ts'
 import type { Delta } from '../../src/lm/lm.ts'
+import { chatChunks } from '../support/lm.ts'
 
 /** What a body says, read event by event with nothing but `JSON.parse`. Bodies of LF alone, no failures. */
 function deltasOf(body: string): Delta[] {
@@ -13,15 +13,14 @@ function deltasOf(body: string): Delta[] {
     const deltas: Delta[] = []
     const thought = delta?.reasoning || delta?.reasoning_content
     if (typeof thought === 'string' && thought !== '') deltas.push({ type: 'reasoning', text: thought })
-    if (typeof delta?.content === 'string' && delta.content !== '') {
-      deltas.push({ type: 'text', text: delta.content })
-    }
+    const content = Array.isArray(delta?.content) ? delta.content[0].text : delta?.content
+    if (typeof content === 'string' && content !== '') deltas.push({ type: 'text', text: content })
     return deltas
   })
 }
 
 function read(bytes: Buffer, cuts: readonly number[] = []): Delta[] {
-  const chunks = new ChatChunks('configured', 1_000_000)
+  const chunks = chatChunks(1_000_000)
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   const pieces = ends.map((end, nth) => bytes.subarray(ends[nth - 1] ?? 0, end))
   const deltas = [...chunks.push(pieces.slice(0, 3)), ...chunks.push(pieces.slice(3))]
@@ -63,7 +62,8 @@ const shapes: readonly ((content: string, raw: string) => string)[] = [
   (content) => `{"choices":[{"delta":{"content":${content},"content":"last"}}]}`,
   (content) => `{"choices":[{"delta":{"role":${content},"content":""}}]}`,
   (_, raw) => `{"note":${JSON.stringify(`"content":${raw}`)},"choices":[{"delta":{"content":${raw}}}]}`,
-  (content) => `{"choices":[{"delta":{"content":[${content}]}},{"delta":{"content":${content}}}]}`,
+  (content) => `{"choices":[{"delta":{"content":null}},{"delta":{"content":${content}}}]}`,
+  (content) => `{"choices":[{"delta":{"content":[{"type":"text","text":${content}}]}}]}`,
   (content) =>
     `{"choices":[{"delta":{"content":${content}}}],"obfuscation":"${'z'.repeat(content.length % 5)}"}`,
   () => `{"choices":[]}`,
@@ -160,14 +160,14 @@ describe('events of a known shape', () => {
     const known = alike(['a', 'b', 'c', 'd'])
     const next = alike(['e'])
     for (const before of [': a comment that goes on with ', 'data: [1,\n', 'id: ']) {
-      const chunks = new ChatChunks('configured', 1_000)
+      const chunks = chatChunks(1_000)
       assert.equal(chunks.push([known]).length, 4)
       assert.deepEqual(chunks.push([Buffer.from(before), next]), [], before)
     }
   })
 
   it('are over with the finish reason', () => {
-    const chunks = new ChatChunks('configured', 1_000)
+    const chunks = chatChunks(1_000)
     chunks.push([alike(['a', 'b', 'c', 'd'])])
     const finish = Buffer.from('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n')
     assert.deepEqual(chunks.push([finish, alike(['e', 'f'])]), [])
@@ -209,7 +209,7 @@ describe('events of a known shape', () => {
       ],
     ]
     for (const [last, failure, end] of bodies) {
-      const chunks = new ChatChunks('configured', 1_000)
+      const chunks = chatChunks(1_000)
       chunks.push([Buffer.from(before), Buffer.from(last)])
       assert.equal(chunks.failure?.code, failure, last)
       if (end) assert.deepEqual(chunks.end(), [{ type: 'finish', reason: end, usage: undefined }])

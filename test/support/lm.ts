@@ -1,6 +1,7 @@
 /** Language models made of a few lines, for tests of what stands around one. */
 import { once } from 'node:events'
 import { RunError } from '../../src/core/errors.ts'
+import { ChatChunks } from '../../src/lm/chat-chunks.ts'
 import type { CallOptions, Delta, LM } from '../../src/lm/lm.ts'
 
 export type Deltas = AsyncIterable<readonly Delta[]>
@@ -10,6 +11,10 @@ export function lmOf(stream: (options: CallOptions, nth: number) => Deltas): LM 
   let calls = 0
   return { model: { provider: 'test', name: 'double' }, stream: (_, options) => stream(options, calls++) }
 }
+
+/** A reader of chunks, with no secret to keep. */
+export const chatChunks = (maxEventChars: number) =>
+  new ChatChunks({ model: 'configured', maxEventChars, strike: (text) => text })
 
 export const text = (text: string): Delta => ({ type: 'text', text })
 export const thought = (text: string): Delta => ({ type: 'reasoning', text })

@@ -1,0 +1,11 @@
+/** JSON that may be none. */
+
+/** @returns the object or array that a text holds; undefined for any other text */
+export function jsonValue(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
