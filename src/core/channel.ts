@@ -8,6 +8,8 @@
 export interface Outlet<Item> extends AsyncIterable<readonly Item[]> {
   /** Items that could be taken now. */
   readonly waiting: number
+  /** Whether one of them is like this. */
+  holds(isLikeThis: (item: Item) => boolean): boolean
   /** Whether the channel is closed and all has been taken. */
   readonly isOver: boolean
   /** @returns all that waits, which may be nothing */
@@ -63,6 +65,10 @@ export class Channel<Item> implements Outlet<Item> {
 
   get waiting(): number {
     return this.#items.length
+  }
+
+  holds(isLikeThis: (item: Item) => boolean): boolean {
+    return this.#items.some(isLikeThis)
   }
 
   get isOver(): boolean {

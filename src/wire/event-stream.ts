@@ -18,6 +18,8 @@ const HELD = 16 * 1024
  */
 const MANY = 32
 
+const isText = ({ type }: Frame) => type === 'token'
+
 /**
  * @param frames those of one run
  * @param heartbeatMs after so long a silence a comment is sent, so that proxies keep the connection open; time in
@@ -27,7 +29,8 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
   const encoder = new FrameEncoder()
   /** Whether the response has asked, and has got nothing yet. */
   let isAsking = false
-  let timesSent = 0
+  /** Whether a text has left: the first is what people wait for. */
+  let hasText = false
 
   const wait = () => {
     if (frames.waiting === 0 && !frames.isOver) {
@@ -35,14 +38,14 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
       frames.whenMore(wait)
       return
     }
-    const isFirstText = timesSent === 1 // what follows the opening statuses is what people wait for
+    const isFirstText = !hasText && frames.holds(isText)
+    hasText ||= isFirstText
     if (frames.waiting >= MANY || isFirstText) queueMicrotask(send)
     else setImmediate(send)
   }
   const send = () => {
     if (stream.destroyed) return
     isAsking = false
-    timesSent++
     silence.pause()
     const text = encoder.encode(frames.takeNow())
     if (frames.isOver) {

@@ -549,6 +549,32 @@ describe('a failure', () => {
     assert.deepEqual(unhandled, [])
   })
 
+  it('that several runs share names in each what failed there, and is not changed by it', async () => {
+    const shared = new RunError('upstream_error', { message: 'No model.', cause: 'hidden', retryAfter: 3 })
+    const lm = lmOf(async function* () {
+      yield []
+      throw shared
+    })
+    const runs = await Promise.all(
+      [a, b].map((part, nth) =>
+        run(
+          program(
+            { [`part${nth}`]: part },
+            async (bound, asked) => Object.values(bound)[0]?.(asked) as never,
+          ),
+          lm,
+        ),
+      ),
+    )
+    for (const [nth, { frames, failure }] of runs.entries()) {
+      assert.partialDeepStrictEqual(frames, [
+        { code: 'upstream_error', message: 'No model.', retry_after: 3, predictor: `part${nth}` },
+      ])
+      assert.equal(failure?.cause, 'hidden')
+    }
+    assert.equal(shared.predictor, undefined)
+  })
+
   it('of a call that nobody awaits is neither the run’s nor left unhandled', async (t) => {
     const unhandled = unhandledRejections(t)
     const careless = program({ a, b }, async ({ a, b }, asked) => {

@@ -54,15 +54,28 @@ test('what comes within a turn of the event loop leaves in one write, each frame
   assert.deepEqual(writes, [events('a', 'b', 'c'), events('d')])
 })
 
-test('the first text leaves before the turn is over: people wait for it', async (t) => {
-  const { frames, writes, pass } = setUp(t)
-  const status: Frame = { type: 'status', message: 'On it.', module: 'm', phase: 'start' }
-  frames.push([status])
-  await pass()
-  frames.push([token('a')])
-  await Promise.resolve()
-  assert.deepEqual(writes, [encodeFrame(status), events('a')])
-})
+const status: Frame = { type: 'status', message: 'On it.', module: 'm', phase: 'start' }
+
+for (const statuses of [0, 1, 2]) {
+  test(`the first text leaves before the turn is over, after ${statuses} statuses: people wait for it`, async (t) => {
+    const { frames, writes, pass } = setUp(t)
+    await pass()
+    for (let nth = 0; nth < statuses; nth++) {
+      frames.push([status])
+      await Promise.resolve()
+      assert.equal(writes.length, nth, 'a status can wait until what it speaks of has been asked for')
+      await pass()
+    }
+    frames.push([token('a')])
+    await Promise.resolve()
+    assert.deepEqual(writes, [...Array(statuses).fill(encodeFrame(status)), events('a')])
+
+    await pass()
+    frames.push([token('b')])
+    await Promise.resolve()
+    assert.equal(writes.length, statuses + 1, 'the others don’t')
+  })
+}
 
 test('many that come together leave together, before the turn is over', async (t) => {
   const { frames, writes, pass } = setUp(t)
