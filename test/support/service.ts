@@ -227,8 +227,8 @@ export function predictionOf(frames: readonly Frame[]): PredictionFrame {
 }
 
 /** A raw request with a question, for bare sockets. */
-export function rawQuestion(question: string, headers = ''): string {
-  const body = JSON.stringify({ question })
+export function rawQuestion(question: string, headers = '', include?: readonly string[]): string {
+  const body = JSON.stringify({ question, include })
   return (
     `POST /v1/stream HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${headers}` +
     `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
