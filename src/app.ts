@@ -8,12 +8,14 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify'
 import { refuseBadRequests } from './bad-requests.ts'
 import type { Config } from './config.ts'
 import type { Program } from './core/program.ts'
+import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
@@ -24,6 +26,7 @@ import { playgroundRoutes } from './routes/playground.ts'
 import { programRoute } from './routes/program.ts'
 import { streamRoute } from './routes/stream.ts'
 import type { OpenStreams } from './streams.ts'
+import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
 /** Bytes of a body. */
 const BODY_LIMIT = 128 * 1024
@@ -59,14 +62,21 @@ export async function buildApp({
     http: {
       headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
+      requireHostHeader: false, // Node's refusal has no body; ours has
     },
     clientErrorHandler: refuseBadRequests,
+    frameworkErrors: refuseBadAddress,
   })
 
+  answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
+
   // First, so that what the next hooks refuse has it too.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
+    done()
   })
+  refuseAmbiguousRequests(app)
+  refuseOtherHosts(app, config)
   await app.register(cors, {
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST'],
@@ -74,7 +84,6 @@ export async function buildApp({
     maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
   })
   acceptJsonOnly(app)
-  answerErrors(app)
 
   const document = openapi(config)
   await app.register(swagger, { mode: 'static', specification: { document: document as never } })
@@ -110,12 +119,21 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     const problem = error instanceof Problem ? error : problemOf(error, request)
     if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-    return reply
-      .status(problem.status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(JSON.stringify(problem.toBody(request.id)))
+    return refuse(request, reply, problem)
   })
+}
+
+function refuse(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply
+    .status(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem.toBody(request.id)))
+}
+
+/** For addresses that the router can't decode: no hook runs for them. */
+function refuseBadAddress(_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  refuse(request, reply.header('x-request-id', request.id), badAddress(request.raw))
 }
 
 /** What Fastify throws before a handler runs, as a refusal that says what to change. */

@@ -32,6 +32,17 @@ const origins = z.string().transform((text, context) => {
   return list
 })
 
+/** `*`, or names as they stand in Host headers, without the port. */
+const hosts = z.string().transform((text, context) => {
+  const list = text.split(',').map((host) => host.trim().toLowerCase())
+  for (const host of list) {
+    if (host !== '*' && !/^(\[[\da-f:.]+\]|([\w-]+\.)*[\w-]+)$/.test(host)) {
+      context.addIssue(`'${host}' isn't a host name; write it like app.example.com, or * for all`)
+    }
+  }
+  return list
+})
+
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8000),
@@ -46,6 +57,7 @@ const variables = z.object({
   LOCAL_MODEL: z.string().optional(),
   LOCAL_THREADS: wholeNumber(1).optional(),
   CORS_ORIGIN: origins.optional(),
+  ALLOWED_HOSTS: hosts.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   HEARTBEAT_MS: ms(15_000),
   STALL_MS: ms(30_000),

@@ -13,6 +13,8 @@ const TITLES = {
   408: 'Request timeout',
   413: 'Body too large',
   415: 'Unsupported media type',
+  417: 'Expectation failed',
+  421: 'Misdirected request',
   429: 'Too many requests',
   431: 'Header fields too large',
   500: 'Internal error',

@@ -73,6 +73,15 @@ test('origins are a list, or all', () => {
   assert.deepEqual(readConfig({ CORS_ORIGIN: '*' }).CORS_ORIGIN, ['*'])
 })
 
+test('hosts are a list in lower case, or all', () => {
+  assert.deepEqual(readConfig({ ALLOWED_HOSTS: 'App.example.com, 10.0.0.7,[FD00::7]' }).ALLOWED_HOSTS, [
+    'app.example.com',
+    '10.0.0.7',
+    '[fd00::7]',
+  ])
+  assert.deepEqual(readConfig({ ALLOWED_HOSTS: '*' }).ALLOWED_HOSTS, ['*'])
+})
+
 const wrong: Record<string, string[]> = {
   PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
   LM: ['gpt', 'OpenAI'],
@@ -86,6 +95,7 @@ const wrong: Record<string, string[]> = {
   ],
   LOCAL_THREADS: ['0', 'all'],
   CORS_ORIGIN: ['example.com', 'https://a.example/', 'https://a.example/path', 'null', 'https://a.example,'],
+  ALLOWED_HOSTS: ['https://a.example', 'a.example:443', 'a..example', '*.example', 'fd00::7', 'a b', 'a,'],
   LOG_LEVEL: ['loud'],
   HEARTBEAT_MS: ['0', '15s', '2147483648'], // a longer timer would fire at once
   STALL_MS: ['0'],
