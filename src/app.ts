@@ -20,6 +20,7 @@ import { acceptJsonOnly } from './json-body.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
+import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
@@ -64,7 +65,7 @@ export async function buildApp({
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
       requireHostHeader: false, // Node's refusal has no body; ours has
     },
-    clientErrorHandler: refuseBadRequests,
+    clientErrorHandler: refuseBadRequests(logger),
     frameworkErrors: refuseBadAddress,
   })
 
@@ -124,6 +125,7 @@ function answerErrors(app: FastifyInstance): void {
 }
 
 function refuse(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  logRefusal(request.log, problem, request.ip)
   return reply
     .status(problem.status)
     .headers(problem.headers)
