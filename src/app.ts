@@ -17,6 +17,7 @@ import type { Config } from './config.ts'
 import type { Program } from './core/program.ts'
 import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import { wantKeys } from './keys.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
@@ -84,6 +85,7 @@ export async function buildApp({
     exposedHeaders: ['x-request-id', 'retry-after'],
     maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
   })
+  if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
 
   const document = openapi(config)

@@ -8,6 +8,7 @@ export type Fault = { readonly pointer: string; readonly detail: string }
 
 const TITLES = {
   400: 'Bad request',
+  401: 'Unauthorized',
   404: 'Not found',
   405: 'Method not allowed',
   408: 'Request timeout',
