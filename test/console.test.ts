@@ -180,6 +180,28 @@ test('--url asks a running service, and a run looks the same', async (t) => {
   await service.assertQuiet('ok')
 })
 
+test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong one is told its name', async (t) => {
+  const key = 'key-of-the-console'
+  const service = await Service.start(t, { env: { API_KEYS: `console=${key}` } })
+  const ask = (env: Record<string, string>) => pipe(['--url', service.url, 'why?'], env)
+  for (const env of [{}, { TRIBUTARY_API_KEY: '' }, { TRIBUTARY_API_KEY: 'another' }]) {
+    const { stdout, stderr, code } = await ask(env)
+    assert.deepEqual(
+      [code, stdout, stderr],
+      [1, '', 'The service wants a key: set TRIBUTARY_API_KEY to one that it knows.\n'],
+    )
+  }
+  const odd = await ask({ TRIBUTARY_API_KEY: 'kéy' })
+  assert.equal(odd.code, 2)
+  assert.match(odd.stderr, /^TRIBUTARY_API_KEY: /)
+  assert.ok(!odd.stderr.includes('kéy'))
+
+  const { stdout, stderr, code } = await ask({ TRIBUTARY_API_KEY: key })
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  const [line] = await service.assertQuiet('ok')
+  assert.equal(line?.client, 'console')
+})
+
 test('--url to something else says what answered instead', async () => {
   const server = createServer((_request, response) =>
     response.setHeader('content-type', 'text/html').end('<p>hello'),
