@@ -2,8 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -23,6 +21,7 @@ import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoute } from './routes/program.ts'
@@ -88,10 +87,7 @@ export async function buildApp({
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
 
-  const document = openapi(config)
-  await app.register(swagger, { mode: 'static', specification: { document: document as never } })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  app.get('/openapi.json', () => document)
+  await docsRoutes(app, openapi(config))
   healthRoutes(app, { lm, streams, isLoaded })
   streamRoute(app, { lm, program, config, streams })
   programRoute(app, program)
