@@ -17,6 +17,7 @@ export class KeyBox {
       event.preventDefault()
       this.#take(this.#input.value.trim())
     })
+    this.#input.addEventListener('input', () => this.#refuse(undefined))
   }
 
   get key(): string | undefined {
