@@ -202,6 +202,28 @@ test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong on
   assert.equal(line?.client, 'console')
 })
 
+test('the key goes with every request of --url, and into no address', async (t) => {
+  const asked: (string | undefined)[][] = []
+  const description = { predictors: [] }
+  const server = createServer(({ url, headers }, response) => {
+    asked.push([url, headers.authorization])
+    if (url === '/v1/program')
+      return response.setHeader('content-type', 'application/json').end(JSON.stringify(description))
+    if (url === '/readyz') return response.end(JSON.stringify({ model: { provider: 'p', name: 'm' } }))
+    return response.setHeader('content-type', 'text/event-stream').end('data: [DONE]\n\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await pipe(['--url', url, 'why?'], { TRIBUTARY_API_KEY: 'k-1' })
+  const routes = ['/v1/program', '/readyz', '/v1/stream']
+  assert.deepEqual(
+    asked,
+    routes.map((route) => [route, 'Bearer k-1']),
+  )
+})
+
 test('--url to something else says what answered instead', async () => {
   const server = createServer((_request, response) =>
     response.setHeader('content-type', 'text/html').end('<p>hello'),
