@@ -66,7 +66,9 @@ export async function buildApp({
       requireHostHeader: false, // Node's refusal has no body; ours has
     },
     clientErrorHandler: refuseBadRequests(logger),
-    frameworkErrors: refuseBadAddress,
+    // For addresses that can't be decoded, which meet neither hooks nor the error handler.
+    frameworkErrors: (_error, request, reply) =>
+      answerError(badAddress(request.raw), request, reply.header('x-request-id', request.id)),
   })
 
   answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
@@ -115,25 +117,18 @@ function answerErrors(app: FastifyInstance): void {
     throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
   })
 
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = error instanceof Problem ? error : problemOf(error, request)
-    if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-    return refuse(request, reply, problem)
-  })
+  app.setErrorHandler(answerError)
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+function answerError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply) {
+  const problem = error instanceof Problem ? error : problemOf(error, request)
+  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
   logRefusal(request.log, problem, request.ip)
   return reply
     .status(problem.status)
     .headers(problem.headers)
     .type('application/problem+json')
     .send(JSON.stringify(problem.toBody(request.id)))
-}
-
-/** For addresses that the router can't decode: no hook runs for them. */
-function refuseBadAddress(_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  refuse(request, reply.header('x-request-id', request.id), badAddress(request.raw))
 }
 
 /** What Fastify throws before a handler runs, as a refusal that says what to change. */
