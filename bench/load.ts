@@ -28,7 +28,7 @@ export type Stream = {
  * @param url with its path
  */
 export async function ask(url: string, script: Script): Promise<Stream> {
-  const { hostname, port, pathname } = new URL(url)
+  const { host, hostname, port, pathname } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.setNoDelay()
   await once(socket, 'connect')
@@ -39,7 +39,7 @@ export async function ask(url: string, script: Script): Promise<Stream> {
   const body = JSON.stringify({ question: questionOf(script) })
   const sentAt = now()
   socket.write(
-    `POST ${pathname} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   )
   const until = (holds: (bytes: Buffer) => boolean) =>
     new Promise<void>((resolve) => {

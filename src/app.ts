@@ -2,28 +2,32 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify'
 import { refuseBadRequests } from './bad-requests.ts'
 import type { Config } from './config.ts'
 import type { Program } from './core/program.ts'
+import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import { wantKeys } from './keys.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
 import { Problem } from './problem.ts'
+import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoute } from './routes/program.ts'
 import { streamRoute } from './routes/stream.ts'
 import type { OpenStreams } from './streams.ts'
+import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
 /** Bytes of a body. */
 const BODY_LIMIT = 128 * 1024
@@ -59,27 +63,33 @@ export async function buildApp({
     http: {
       headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
+      requireHostHeader: false, // Node's refusal has no body; ours has
     },
-    clientErrorHandler: refuseBadRequests,
+    clientErrorHandler: refuseBadRequests(logger),
+    // For addresses that can't be decoded, which meet neither hooks nor the error handler.
+    frameworkErrors: (_error, request, reply) =>
+      answerError(badAddress(request.raw), request, reply.header('x-request-id', request.id)),
   })
 
+  answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
+
   // First, so that what the next hooks refuse has it too.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
+    done()
   })
+  refuseAmbiguousRequests(app)
+  refuseOtherHosts(app, config)
   await app.register(cors, {
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST'],
     exposedHeaders: ['x-request-id', 'retry-after'],
     maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
   })
+  if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
-  answerErrors(app)
 
-  const document = openapi(config)
-  await app.register(swagger, { mode: 'static', specification: { document: document as never } })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  app.get('/openapi.json', () => document)
+  await docsRoutes(app, openapi(config))
   healthRoutes(app, { lm, streams, isLoaded })
   streamRoute(app, { lm, program, config, streams })
   programRoute(app, program)
@@ -107,15 +117,18 @@ function answerErrors(app: FastifyInstance): void {
     throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
   })
 
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = error instanceof Problem ? error : problemOf(error, request)
-    if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-    return reply
-      .status(problem.status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(JSON.stringify(problem.toBody(request.id)))
-  })
+  app.setErrorHandler(answerError)
+}
+
+function answerError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply) {
+  const problem = error instanceof Problem ? error : problemOf(error, request)
+  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
+  logRefusal(request.log, problem, request.ip)
+  return reply
+    .status(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem.toBody(request.id)))
 }
 
 /** What Fastify throws before a handler runs, as a refusal that says what to change. */

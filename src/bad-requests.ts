@@ -2,24 +2,33 @@
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
 import { Problem } from './problem.ts'
+import { logRefusal } from './refusal-log.ts'
 
-/** For Node's `clientError`: there is no request and no response yet. */
-export function refuseBadRequests(error: Error & { code?: string }, socket: Socket): void {
-  // After a reset there is nobody to answer; and where something was sent, a stream may be under way, which an
-  // answer must not follow.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
-    socket.destroy()
-    return
+/**
+ * For Node's `clientError`: there is no request and no response yet.
+ *
+ * @param log has no request's id: each answer gets one of its own
+ */
+export function refuseBadRequests(log: FastifyBaseLogger) {
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    // After a reset there is nobody to answer; and where something was sent, a stream may be under way, which an
+    // answer must not follow.
+    if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+      socket.destroy()
+      return
+    }
+    const problem = problemOf(error.code)
+    const id = randomUUID()
+    const body = JSON.stringify(problem.toBody(id))
+    logRefusal(log.child({ request_id: id }), problem, socket.remoteAddress)
+    socket.end(
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+        `connection: close\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
   }
-  const problem = problemOf(error.code)
-  const id = randomUUID()
-  const body = JSON.stringify(problem.toBody(id))
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
-      `connection: close\r\ncontent-type: application/problem+json\r\nx-request-id: ${id}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
 }
 
 function problemOf(code: string | undefined): Problem {

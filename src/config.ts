@@ -3,6 +3,7 @@
  * variable counts as unset.
  */
 import { z } from 'zod'
+import type { ApiKey } from './keys.ts'
 
 /** Up to what timers take; one that is longer would fire at once. */
 const wholeNumber = (min: number, max = 2 ** 31 - 1) =>
@@ -32,6 +33,40 @@ const origins = z.string().transform((text, context) => {
   return list
 })
 
+/** `*`, or names as they stand in Host headers, without the port. */
+const hosts = z.string().transform((text, context) => {
+  const list = text.split(',').map((host) => host.trim().toLowerCase())
+  for (const host of list) {
+    if (host !== '*' && !/^(\[[\da-f:.]+\]|([\w-]+\.)*[\w-]+)$/.test(host)) {
+      context.addIssue(`'${host}' isn't a host name; write it like app.example.com, or * for all`)
+    }
+  }
+  return list
+})
+
+/**
+ * `name=key` for each client. Whatever is wrong is named by its place: a name may be a key whose owner forgot the name.
+ */
+const apiKeys = z.string().transform((text, context) => {
+  const list: ApiKey[] = []
+  for (const [index, entry] of text.split(',').entries()) {
+    const [, name = '', key = ''] = /^([^=]*)=(.*)$/s.exec(entry.trim()) ?? []
+    const fault = faultOfKey({ name, key }, list)
+    if (fault) context.addIssue(`entry ${index + 1} ${fault}`)
+    list.push({ name, key })
+  }
+  return list
+})
+
+function faultOfKey({ name, key }: ApiKey, before: readonly ApiKey[]): string | undefined {
+  if (!/^[\w.-]+$/.test(name)) return 'needs a name of letters, digits, _ . - before its key: name=key'
+  // Nothing but `=` is the padding of a key in Base64 that has no name.
+  if (!/^(?!=*$)[\x21-\x7e]+$/.test(key)) return 'needs a key of ASCII characters without spaces: name=key'
+  if (before.some((other) => other.name === name)) return 'has the name of another entry'
+  if (before.some((other) => other.key === key)) return 'has the key of another entry'
+  return undefined
+}
+
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8000),
@@ -46,6 +81,8 @@ const variables = z.object({
   LOCAL_MODEL: z.string().optional(),
   LOCAL_THREADS: wholeNumber(1).optional(),
   CORS_ORIGIN: origins.optional(),
+  ALLOWED_HOSTS: hosts.optional(),
+  API_KEYS: apiKeys.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   HEARTBEAT_MS: ms(15_000),
   STALL_MS: ms(30_000),
@@ -92,4 +129,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (result.success) return result.data
   const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)
+}
+
+/** The texts that no log may contain, longest first: one may begin with another. */
+export function secretsOf({ OPENAI_API_KEY, API_KEYS = [] }: Config): string[] {
+  const secrets = API_KEYS.map(({ key }) => key)
+  if (OPENAI_API_KEY) secrets.push(OPENAI_API_KEY)
+  return secrets.sort((one, other) => other.length - one.length)
 }

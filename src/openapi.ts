@@ -62,9 +62,15 @@ const refusal = (description: string, headers?: Record<string, string>) => ({
   }),
 })
 
+const WRONG_HOST = refusal('The Host header has a name that the service does not answer to.')
+
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config) {
   const frames = Object.keys(FRAMES)
+  const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
+  const unauthorized = config.API_KEYS && {
+    401: refusal('The key is missing or wrong, or stands in the address.', { 'www-authenticate': 'Bearer.' }),
+  }
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
   return {
     openapi: '3.1.0',
@@ -81,6 +87,7 @@ export function openapi(config: Config) {
           operationId: 'stream',
           summary: 'Ask a question, read the run as it happens',
           requestBody: { required: true, content: { 'application/json': { schema: ref('Question') } } },
+          ...secured,
           responses: {
             200: {
               description:
@@ -93,9 +100,11 @@ export function openapi(config: Config) {
               content: { 'text/event-stream': { schema: ref('Frame') } },
             },
             400: refusal('The body is wrong, or the question too long for the model.'),
+            ...unauthorized,
             408: refusal('The body took too long.'),
             413: refusal('The body is too large.'),
             415: refusal('The body is not announced as JSON, or is compressed.'),
+            421: WRONG_HOST,
             503: refusal('As many streams are open as can be, or the service is shutting down.', {
               'retry-after': 'Seconds.',
             }),
@@ -106,25 +115,41 @@ export function openapi(config: Config) {
         get: {
           operationId: 'program',
           summary: 'What the program consists of: for boards and pages that show its runs',
-          responses: { 200: json('Program', 'Its predictors, in order.') },
+          ...secured,
+          responses: {
+            200: json('Program', 'Its predictors, in order.'),
+            ...unauthorized,
+            421: WRONG_HOST,
+          },
         },
       },
       '/livez': {
         get: {
           operationId: 'livez',
           summary: 'Does the process serve?',
-          responses: { 200: json('Liveness', 'Yes.') },
+          responses: { 200: json('Liveness', 'Yes.'), 421: WRONG_HOST },
         },
       },
       '/readyz': {
         get: {
           operationId: 'readyz',
           summary: 'Can it take a question, and which model answers?',
-          responses: { 200: json('Readiness', 'Yes.'), 503: json('Readiness', 'Not now.') },
+          responses: {
+            200: json('Readiness', 'Yes.'),
+            421: WRONG_HOST,
+            503: json('Readiness', 'Not now.'),
+          },
         },
       },
     },
     components: {
+      securitySchemes: {
+        bearerAuth: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The key of a client, where the service has keys (API_KEYS).',
+        },
+      },
       schemas: {
         Question: jsonSchema(questionSchema(config.MAX_QUESTION_CHARS), 'input'),
         Frame: {

@@ -8,11 +8,14 @@ export type Fault = { readonly pointer: string; readonly detail: string }
 
 const TITLES = {
   400: 'Bad request',
+  401: 'Unauthorized',
   404: 'Not found',
   405: 'Method not allowed',
   408: 'Request timeout',
   413: 'Body too large',
   415: 'Unsupported media type',
+  417: 'Expectation failed',
+  421: 'Misdirected request',
   429: 'Too many requests',
   431: 'Header fields too large',
   500: 'Internal error',

@@ -1,6 +1,7 @@
 /** The process: configuration, language model, application, signals. */
 import { buildApp } from './app.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig, secretsOf } from './config.ts'
+import { isLoopback } from './hosts.ts'
 import { createLM } from './lm/create.ts'
 import { modelName } from './lm/lm.ts'
 import { createLogger } from './log.ts'
@@ -20,10 +21,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', onSignal)
 
   const config = readConfig(process.env)
-  const logger = createLogger({
-    level: config.LOG_LEVEL,
-    secrets: config.OPENAI_API_KEY ? [config.OPENAI_API_KEY] : [],
-  })
+  const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) })
   const predictors = program.places.map(({ predictor }) => predictor)
   const lm = createLM(config, predictors, (message) => logger.info(message))
   const streams = new OpenStreams(config.MAX_STREAMS)
@@ -48,6 +46,12 @@ async function main(): Promise<void> {
         // Node's own name for SO_REUSEPORT; Fastify hands it on.
         ...(config.REUSE_PORT && { reusePort: true }),
       })
+      if (!config.API_KEYS && !isLoopback(config.HOST)) {
+        logger.warn(
+          { host: config.HOST },
+          'NO KEYS: whoever reaches this port may ask, at your cost. Set API_KEYS, or listen on 127.0.0.1.',
+        )
+      }
       logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
       await lm.load?.()
       logger.info('ready')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigError, readConfig, variableNames } from '../src/config.ts'
+import { ConfigError, readConfig, secretsOf, variableNames } from '../src/config.ts'
 
 const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
 
@@ -73,6 +73,45 @@ test('origins are a list, or all', () => {
   assert.deepEqual(readConfig({ CORS_ORIGIN: '*' }).CORS_ORIGIN, ['*'])
 })
 
+test('hosts are a list in lower case, or all', () => {
+  assert.deepEqual(readConfig({ ALLOWED_HOSTS: 'App.example.com, 10.0.0.7,[FD00::7]' }).ALLOWED_HOSTS, [
+    'app.example.com',
+    '10.0.0.7',
+    '[fd00::7]',
+  ])
+  assert.deepEqual(readConfig({ ALLOWED_HOSTS: '*' }).ALLOWED_HOSTS, ['*'])
+})
+
+test('keys have names, and may hold whatever a header can but commas', () => {
+  assert.deepEqual(readConfig({ API_KEYS: 'web=aGk=, ci.nightly-2=a=b!"~' }).API_KEYS, [
+    { name: 'web', key: 'aGk=' },
+    { name: 'ci.nightly-2', key: 'a=b!"~' },
+  ])
+})
+
+test('what is said of wrong keys repeats none, and neither a name that may be one', () => {
+  const secret = 'c2VjcmV0'
+  for (const [value, entry] of Object.entries({
+    [secret]: 1,
+    [`${secret}==`]: 1,
+    [`a=${secret}, b=${secret}`]: 2,
+    [`a=1,${secret}`]: 2,
+    [`${secret}=1,${secret}=2`]: 2,
+    [`a b=${secret}`]: 1,
+    [`a=${secret} ${secret}`]: 1,
+  })) {
+    const [line, ...others] = faultsOf({ API_KEYS: value })
+    assert.match(line ?? '', new RegExp(`^  API_KEYS: entry ${entry} (needs|has) `), value)
+    assert.deepEqual(others, [])
+    assert.ok(!line?.includes(secret))
+  }
+})
+
+test('secrets are whole: the longer one comes first where two begin alike', () => {
+  const config = readConfig({ OPENAI_API_KEY: 'sk-1-2', API_KEYS: 'a=sk-1,b=sk-1-2-3' })
+  assert.deepEqual(secretsOf(config), ['sk-1-2-3', 'sk-1-2', 'sk-1'])
+})
+
 const wrong: Record<string, string[]> = {
   PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
   LM: ['gpt', 'OpenAI'],
@@ -86,6 +125,8 @@ const wrong: Record<string, string[]> = {
   ],
   LOCAL_THREADS: ['0', 'all'],
   CORS_ORIGIN: ['example.com', 'https://a.example/', 'https://a.example/path', 'null', 'https://a.example,'],
+  ALLOWED_HOSTS: ['https://a.example', 'a.example:443', 'a..example', '*.example', 'fd00::7', 'a b', 'a,'],
+  API_KEYS: ['key', '=key', 'a=', 'ä=key', 'a b=key', 'a=k k', 'a=ü', 'a=1,', 'a=1,a=2', 'a=1,b=1'],
   LOG_LEVEL: ['loud'],
   HEARTBEAT_MS: ['0', '15s', '2147483648'], // a longer timer would fire at once
   STALL_MS: ['0'],

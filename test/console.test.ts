@@ -180,6 +180,50 @@ test('--url asks a running service, and a run looks the same', async (t) => {
   await service.assertQuiet('ok')
 })
 
+test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong one is told its name', async (t) => {
+  const key = 'key-of-the-console'
+  const service = await Service.start(t, { env: { API_KEYS: `console=${key}` } })
+  const ask = (env: Record<string, string>) => pipe(['--url', service.url, 'why?'], env)
+  for (const env of [{}, { TRIBUTARY_API_KEY: '' }, { TRIBUTARY_API_KEY: 'another' }]) {
+    const { stdout, stderr, code } = await ask(env)
+    assert.deepEqual(
+      [code, stdout, stderr],
+      [1, '', 'The service wants a key: set TRIBUTARY_API_KEY to one that it knows.\n'],
+    )
+  }
+  const odd = await ask({ TRIBUTARY_API_KEY: 'kéy' })
+  assert.equal(odd.code, 2)
+  assert.match(odd.stderr, /^TRIBUTARY_API_KEY: /)
+  assert.ok(!odd.stderr.includes('kéy'))
+
+  const { stdout, stderr, code } = await ask({ TRIBUTARY_API_KEY: key })
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  const [line] = await service.assertQuiet('ok')
+  assert.equal(line?.client, 'console')
+})
+
+test('the key goes with every request of --url, and into no address', async (t) => {
+  const asked: (string | undefined)[][] = []
+  const description = { predictors: [] }
+  const server = createServer(({ url, headers }, response) => {
+    asked.push([url, headers.authorization])
+    if (url === '/v1/program')
+      return response.setHeader('content-type', 'application/json').end(JSON.stringify(description))
+    if (url === '/readyz') return response.end(JSON.stringify({ model: { provider: 'p', name: 'm' } }))
+    return response.setHeader('content-type', 'text/event-stream').end('data: [DONE]\n\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await pipe(['--url', url, 'why?'], { TRIBUTARY_API_KEY: 'k-1' })
+  const routes = ['/v1/program', '/readyz', '/v1/stream']
+  assert.deepEqual(
+    asked,
+    routes.map((route) => [route, 'Bearer k-1']),
+  )
+})
+
 test('--url to something else says what answered instead', async () => {
   const server = createServer((_request, response) =>
     response.setHeader('content-type', 'text/html').end('<p>hello'),

@@ -12,6 +12,7 @@ type Operation = {
   readonly operationId: string
   readonly summary: string
   readonly requestBody?: { readonly content: Content }
+  readonly security?: readonly object[]
   readonly responses: Record<string, { readonly description: string; readonly content: Content }>
 }
 
@@ -21,7 +22,10 @@ type Document = {
   readonly openapi: string
   readonly info: Record<string, string>
   readonly paths: Record<string, Record<string, Operation>>
-  readonly components: { readonly schemas: Record<string, Schema> }
+  readonly components: {
+    readonly schemas: Record<string, Schema>
+    readonly securitySchemes: Record<string, { readonly type: string; readonly scheme: string }>
+  }
 }
 
 type Ajv = {
@@ -33,8 +37,8 @@ type Ajv = {
 const fromFastify = createRequire(createRequire(import.meta.url).resolve('fastify'))
 const { Ajv2020 } = fromFastify('ajv/dist/2020.js') as { Ajv2020: new (options: object) => Ajv }
 
-async function documentOf(service: Service): Promise<Document> {
-  const response = await fetch(`${service.url}/openapi.json`)
+async function documentOf(service: Service, headers: Record<string, string> = {}): Promise<Document> {
+  const response = await fetch(`${service.url}/openapi.json`, { headers })
   assert.match(response.headers.get('content-type') ?? '', /^application\/json/)
   return (await response.json()) as Document
 }
@@ -102,6 +106,28 @@ test('every route is in the document or is there for people, and every path in i
       assert.ok(status !== 404 && status !== 405, `${method} ${path}: ${status}`)
     }
   }
+})
+
+test('with keys, the routes that want one say so, and so they do', async (t) => {
+  const service = await Service.start(t, { env: { API_KEYS: 'web=0123456789' } })
+  const document = await documentOf(service, { authorization: 'Bearer 0123456789' })
+  const { type, scheme } = document.components.securitySchemes.bearerAuth ?? {}
+  assert.deepEqual([type, scheme], ['http', 'bearer'])
+  const secured: string[] = []
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { security, responses }] of Object.entries(operations)) {
+      const { status } = await fetch(`${service.url}${path}`, { method: method.toUpperCase() })
+      assert.equal(status === 401, security !== undefined, path)
+      assert.equal('401' in responses, security !== undefined, path)
+      if (security) secured.push(path)
+      if (security) assert.deepEqual(security, [{ bearerAuth: [] }])
+    }
+  }
+  assert.deepEqual(secured.sort(), ['/v1/program', '/v1/stream'])
+  checker(document)('Problem', await (await fetch(`${service.url}/v1/program`)).json())
+
+  const open = await documentOf(await Service.start(t))
+  assert.deepEqual(valuesOf(open, 'security'), [])
 })
 
 test('the frames of real runs are frames of the document', async (t) => {

@@ -1,26 +1,12 @@
 /** The page for everybody: keyboard, screen readers, small and large windows, both themes, less motion. */
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import type { AxeResults } from 'axe-core'
-import type { Page } from 'playwright-core'
+import { axe, findings } from './support/axe.ts'
 import { ask, holds, isTooWide, lane, openPage, standsAt, written } from './support/browser.ts'
 import { Service } from './support/service.ts'
 import { type Exchange, only } from './support/upstream.ts'
 
-const axe = createRequire(import.meta.url).resolve('axe-core')
-
 const soFar = (exchange: Exchange) => exchange.open().delta(`[[ ## ${exchange.field} ## ]]\nSo far`)
-
-/** What axe finds serious or critical. */
-async function findings(page: Page): Promise<string[]> {
-  const { violations } = await page.evaluate(() =>
-    (window as never as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-  )
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing serious in any state, ${colorScheme}`, async (t) => {

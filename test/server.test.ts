@@ -81,6 +81,45 @@ describe('the process', { concurrency: 4 }, () => {
     assert.ok(runs(first) > 0 && runs(second) > 0, `${runs(first)} and ${runs(second)}`)
   })
 
+  test('listening for others without keys is said once, loudly; neither keys nor loopback are worth a word', async (t) => {
+    const upstream = await upstreamOf(t)
+    const warningsOf = async (env: Record<string, string>) => {
+      const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, ...env })
+      await server.logs('ready')
+      server.child.kill('SIGTERM')
+      await server.assertEndsWell()
+      return server.lines.filter(({ level }) => level === 40).map(({ msg }) => msg)
+    }
+    const [warning, ...others] = await warningsOf({ HOST: '0.0.0.0' })
+    assert.match(warning ?? '', /NO KEYS.*API_KEYS/)
+    assert.deepEqual(others, [])
+    assert.deepEqual(await warningsOf({ HOST: '0.0.0.0', API_KEYS: 'a=0123456789' }), [])
+    assert.deepEqual(await warningsOf({ HOST: 'localhost' }), [])
+  })
+
+  test('a key of a client is never in the log, even where a client’s request id repeats it', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, {
+      OPENAI_BASE_URL: upstream.url,
+      API_KEYS: `web=${KEY},other=${KEY}-and-more`,
+    })
+    for (const key of [KEY, `${KEY}-and-more`]) {
+      await fetch(`${server.url}/nowhere`, {
+        headers: { authorization: `Bearer ${key}`, 'x-request-id': key },
+      })
+    }
+    server.child.kill('SIGTERM')
+    await server.assertEndsWell()
+    const refused = server.lines.filter(({ msg }) => msg === 'request refused')
+    assert.deepEqual(
+      refused.map(({ client, request_id }) => [client, request_id]),
+      [
+        ['web', '[secret]'],
+        ['other', '[secret]'],
+      ],
+    )
+  })
+
   test('empty variables are unset ones', async (t) => {
     const upstream = await upstreamOf(t)
     const server = await ServerProcess.start(t, {

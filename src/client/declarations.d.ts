@@ -172,6 +172,8 @@ export type Asking = {
 	/** The service's address, such as `http://127.0.0.1:8000`. */
 	readonly url: string | URL;
 	readonly question: string;
+	/** Where the service wants a key. It goes into a header, never into the address. */
+	readonly apiKey?: string | undefined;
 	/** Extra frames. */
 	readonly include?: readonly ("reasoning" | "usage")[] | undefined;
 	/** Ends the run: the service aborts its models. */
@@ -194,5 +196,5 @@ export declare function streamRun(asking: Asking): AsyncGenerator<Frame, void, u
 *
 * @throws NotTheServiceError, RefusedError; what `fetch` throws when nothing answers
 */
-export declare function describeProgram({ url, signal, fetch }: Pick<Asking, "url" | "signal" | "fetch">): Promise<ProgramDescription>;
+export declare function describeProgram({ url, apiKey, signal, fetch }: Pick<Asking, "url" | "apiKey" | "signal" | "fetch">): Promise<ProgramDescription>;
 export {};

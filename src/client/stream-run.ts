@@ -11,6 +11,8 @@ export type Asking = {
   /** The service's address, such as `http://127.0.0.1:8000`. */
   readonly url: string | URL
   readonly question: string
+  /** Where the service wants a key. It goes into a header, never into the address. */
+  readonly apiKey?: string | undefined
   /** Extra frames. */
   readonly include?: readonly ('reasoning' | 'usage')[] | undefined
   /** Ends the run: the service aborts its models. */
@@ -38,12 +40,12 @@ const KNOWN: ReadonlySet<unknown> = new Set<Frame['type']>([
  *   signal's reason when it aborts
  */
 export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, undefined> {
-  const { url, question, include, signal, fetch = globalThis.fetch, onEvent } = asking
+  const { url, question, apiKey, include, signal, fetch = globalThis.fetch, onEvent } = asking
   // A controller of our own, so that a consumer that stops reading ends the run as an abort does.
   const leaving = new AbortController()
   const response = await fetch(at(url, 'v1/stream'), {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...authorization(apiKey) },
     body: JSON.stringify(include ? { question, include } : { question }),
     signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal,
   })
@@ -87,12 +89,20 @@ export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, un
  */
 export async function describeProgram({
   url,
+  apiKey,
   signal,
   fetch = globalThis.fetch,
-}: Pick<Asking, 'url' | 'signal' | 'fetch'>): Promise<ProgramDescription> {
-  const response = await fetch(at(url, 'v1/program'), { ...(signal && { signal }) })
+}: Pick<Asking, 'url' | 'apiKey' | 'signal' | 'fetch'>): Promise<ProgramDescription> {
+  const response = await fetch(at(url, 'v1/program'), {
+    headers: authorization(apiKey),
+    ...(signal && { signal }),
+  })
   if (!response.ok || !isOf(response, 'application/json')) throw await refusal(response, url)
   return (await response.json()) as ProgramDescription
+}
+
+function authorization(apiKey: string | undefined): Record<string, string> {
+  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
 }
 
 /** A route of the service, whether or not its address ends in a slash. */

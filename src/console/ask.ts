@@ -5,7 +5,14 @@
  * and 143 after SIGINT and SIGTERM.
  */
 import { text as readAll } from 'node:stream/consumers'
-import { endRun, type Frame, IncompleteStreamError, reduceRun, startRun } from '../client/index.ts'
+import {
+  endRun,
+  type Frame,
+  IncompleteStreamError,
+  RefusedError,
+  reduceRun,
+  startRun,
+} from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
@@ -43,7 +50,7 @@ async function main(): Promise<number> {
   let source: Source | undefined
   try {
     source = options.url
-      ? await service(options.url, interrupted.signal)
+      ? await service(options.url, apiKey(), interrupted.signal)
       : await thisProcess((line) => say(`${line}\n`))
     await show(source, question, options, interrupted.signal)
   } catch (error) {
@@ -52,6 +59,15 @@ async function main(): Promise<number> {
     await source?.close()
   }
   return exitCode
+}
+
+/** @throws ConfigError for what no header can carry */
+function apiKey(): string | undefined {
+  const key = process.env.TRIBUTARY_API_KEY?.trim() || undefined
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    throw new ConfigError('TRIBUTARY_API_KEY: a key has no spaces and only ASCII characters')
+  }
+  return key
 }
 
 /** @throws Error with what the run failed of */
@@ -97,6 +113,8 @@ class RunFailed extends Error {
   }
 }
 
+const KEY_WANTED = 'The service wants a key: set TRIBUTARY_API_KEY to one that it knows.'
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(0) // whoever read has read enough
@@ -108,6 +126,7 @@ main().then(
   },
   (error: Error) => {
     if (error instanceof ConfigError) say(`${error.message}\n`)
+    else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
     else say(`${harmlessLine(error.message)}\n`)
     if (error instanceof UsageError) say(`\n${USAGE}`)
     process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1

@@ -13,7 +13,8 @@ Options:
   --json           print the frames, one a line
   --help           print this
 
-The environment and .env say which model answers; see .env.example.
+The environment and .env say which model answers; see .env.example. TRIBUTARY_API_KEY is the key for --url, where
+the service wants one.
 `
 
 export type Options = {

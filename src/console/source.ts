@@ -59,25 +59,27 @@ export async function thisProcess(log: (message: string) => void): Promise<Sourc
 /**
  * A running service.
  *
+ * @param apiKey goes with every request, where there is one
  * @throws NotTheServiceError, RefusedError; an Error that says so when nothing answers
  */
-export async function service(url: URL, signal: AbortSignal): Promise<Source> {
-  const description = await describeProgram({ url, signal }).catch((error) => {
+export async function service(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<Source> {
+  const description = await describeProgram({ url, apiKey, signal }).catch((error) => {
     if (!(error instanceof TypeError)) throw error // fetch's own, when there was no answer at all
     throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
   })
   return {
-    model: await modelOf(url, signal),
+    model: await modelOf(url, apiKey, signal),
     program: description,
     ask: (question, { reasoning, signal }) =>
-      streamRun({ url, question, signal, ...(reasoning && { include: ['reasoning'] }) }),
+      streamRun({ url, question, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
     close: async () => {},
   }
 }
 
-async function modelOf(url: URL, signal: AbortSignal): Promise<string> {
+async function modelOf(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<string> {
   const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`)
-  const answer = await fetch(new URL('readyz', base), { signal })
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } // whatever stands before it may want it
+  const answer = await fetch(new URL('readyz', base), { headers, signal })
   const { model } = (await answer.json()) as { model: ModelInfo }
   return modelName(model)
 }

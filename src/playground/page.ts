@@ -6,6 +6,7 @@ import { byId } from './dom.ts'
 import { EventsPanel } from './events-panel.ts'
 import { flow } from './flow.ts'
 import { Follow } from './follow.ts'
+import { KeyBox, wantsKey } from './key-box.ts'
 import { showModel } from './model-label.ts'
 import { QuestionBox } from './question-box.ts'
 import { INCLUDE, Run } from './run.ts'
@@ -21,6 +22,7 @@ const welcome = byId('welcome')
 const runPlace = byId('run')
 const places = { timeline: byId('timeline'), columns: byId('columns'), answers: byId('answers') }
 const box = new QuestionBox({ ask, stop, onInput: showCode })
+const keyBox = new KeyBox()
 const events = new EventsPanel()
 const curl = new CodePanel('curl', 'Asks the same in a shell.')
 const fetching = new CodePanel('fetch', "Asks the same in a browser's console or in Node.")
@@ -39,10 +41,30 @@ for (const example of document.querySelectorAll('.example')) {
   example.addEventListener('click', () => askElsewhere(example.textContent ?? ''))
 }
 showCode()
-describe().catch(() => {}) // whoever asks is told
+load()
+
+/** Shows the program before the first question. */
+function load(): void {
+  describe().catch((error) => {
+    if (wantsKey(error)) askForKey(loadWithKey) // of all else, whoever asks a question is told
+  })
+}
+
+function loadWithKey(): void {
+  box.focus()
+  load()
+}
+
+/** @param goOn does again what was refused */
+function askForKey(goOn: () => void): void {
+  keyBox.ask(() => {
+    showCode()
+    goOn()
+  })
+}
 
 async function describe(): Promise<ProgramDescription> {
-  program = describeProgram({ url })
+  program = describeProgram({ url, apiKey: keyBox.key })
   const description = await program
   byId('flow').replaceChildren(...flow(description))
   return description
@@ -58,7 +80,8 @@ async function ask(question: string): Promise<void> {
   try {
     start(question, await program.catch(describe))
   } catch (error) {
-    note(troubleOfRun('failed', error as Error))
+    if (wantsKey(error)) askForKey(() => askElsewhere(question))
+    else note(troubleOfRun('failed', error as Error))
   } finally {
     isStarting = false
   }
@@ -79,7 +102,7 @@ function start(question: string, description: ProgramDescription): void {
   welcome.hidden = true
   runPlace.hidden = false
   scrollTo({ top: 0 })
-  run.follow(url, schedule)
+  run.follow(url, keyBox.key, schedule)
   schedule()
 }
 
@@ -117,7 +140,8 @@ function render(): void {
 
 /** What a run that is over leaves on the page. One that was refused has never been. */
 function end(run: Run, phase: Exclude<RunPhase, 'running'>): void {
-  box.refuse(run.refusal)
+  if (wantsKey(run.refusal)) askForKey(() => askElsewhere(run.question))
+  else box.refuse(run.refusal)
   welcome.hidden = !run.refusal
   runPlace.hidden = !welcome.hidden
   if (!run.refusal) note(troubleOfRun(phase, run.failure, run.state))
@@ -128,7 +152,12 @@ function note(trouble: Trouble | undefined): void {
 }
 
 function showCode(): void {
-  const asked = { url, question: box.question || 'Why stream parallel branches?', include: INCLUDE }
+  const asked = {
+    url,
+    question: box.question || 'Why stream parallel branches?',
+    include: INCLUDE,
+    hasKey: keyBox.key !== undefined,
+  }
   curl.show(curlCode(asked))
   fetching.show(fetchCode(asked))
 }

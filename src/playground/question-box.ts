@@ -59,6 +59,10 @@ export class QuestionBox {
     this.#label()
   }
 
+  focus(): void {
+    this.#area.focus()
+  }
+
   focusButton(): void {
     this.#submit.focus({ preventScroll: true })
   }

@@ -32,14 +32,16 @@ export class Run {
   /**
    * Asks, and follows the run to its end. It never throws: what went wrong stands in the fields.
    *
+   * @param apiKey where the service wants one
    * @param onChange called after every change of the state
    */
-  async follow(url: URL, onChange: () => void): Promise<void> {
+  async follow(url: URL, apiKey: string | undefined, onChange: () => void): Promise<void> {
     const { signal } = this.#controller
     try {
       const frames = streamRun({
         url,
         question: this.question,
+        apiKey,
         include: INCLUDE,
         signal,
         onEvent: (data) => this.events.push(data),

@@ -1,25 +1,33 @@
 /** The code that asks what the page asks: for a shell, and for a browser's console or Node. */
 
-export type Asked = { readonly url: URL; readonly question: string; readonly include: readonly string[] }
+export type Asked = {
+  readonly url: URL
+  readonly question: string
+  readonly include: readonly string[]
+  /** Whether the service wanted a key. The code has a place for it, and not the key: code is shown around. */
+  readonly hasKey: boolean
+}
 
 const at = (url: URL) => new URL('v1/stream', url).href
 
 /** In single quotes a shell changes nothing; a single quote itself stands outside of them. */
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
-export function curlCode({ url, question, include }: Asked): string {
+export function curlCode({ url, question, include, hasKey }: Asked): string {
   return [
     `curl -N ${quoted(at(url))} \\`,
     `  -H 'content-type: application/json' \\`,
+    ...(hasKey ? [`  -H "authorization: Bearer $TRIBUTARY_API_KEY" \\`] : []),
     `  -d ${quoted(JSON.stringify({ question, include }))}`,
   ].join('\n')
 }
 
 /** It reads events with three lines and no library, because the service sends each as exactly one `data:` line. */
-export function fetchCode({ url, question, include }: Asked): string {
+export function fetchCode({ url, question, include, hasKey }: Asked): string {
+  const key = hasKey ? ", authorization: 'Bearer YOUR-KEY'" : ''
   return `const response = await fetch(${JSON.stringify(at(url))}, {
   method: 'POST',
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json'${key} },
   body: JSON.stringify(${JSON.stringify({ question, include })}),
 })
 if (!response.ok) throw new Error((await response.json()).detail)

@@ -1,6 +1,7 @@
 /** `GET /livez`, `GET /readyz`: whether the process serves, and whether it can take a question. */
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { OPEN } from '../keys.ts'
 import type { LM } from '../lm/lm.ts'
 import type { OpenStreams } from '../streams.ts'
 
@@ -20,9 +21,9 @@ export function healthRoutes(
   app: FastifyInstance,
   { lm, streams, isLoaded }: { lm: LM; streams: OpenStreams; isLoaded: () => boolean },
 ): void {
-  app.get('/livez', (): z.infer<typeof liveness> => ({ status: 'ok' }))
+  app.get('/livez', OPEN, (): z.infer<typeof liveness> => ({ status: 'ok' }))
 
-  app.get('/readyz', (_request, reply): z.infer<typeof readiness> => {
+  app.get('/readyz', OPEN, (_request, reply): z.infer<typeof readiness> => {
     const status = streams.isDraining ? 'draining' : isLoaded() ? 'ready' : 'loading'
     reply.status(status === 'ready' ? 200 : 503)
     return { status, model: lm.model }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import { browserModule } from '../browser-module.ts'
+import { OPEN } from '../keys.ts'
 
 /**
  * Nothing but the page's own files and its own service, and no text is ever taken for markup: with trusted types,
@@ -40,7 +41,8 @@ export async function playgroundRoutes(app: FastifyInstance): Promise<void> {
       text: await browserModule('playground/page.ts'),
     },
   ]
+  // Without a key too: a browser sends none for a page and its files. The page asks for one.
   for (const { path, type, text } of files) {
-    app.get(path, (_request, reply) => reply.headers(HEADERS).type(type).send(text))
+    app.get(path, OPEN, (_request, reply) => reply.headers(HEADERS).type(type).send(text))
   }
 }

@@ -108,6 +108,27 @@ test('a refusal has its code and pointers, and is not asked again', async (t) =>
   )
 })
 
+test('a key goes into a header, and a missing or wrong one is a refusal', async (t) => {
+  const apiKey = 'key-of-the-web-client'
+  const service = await Service.start(t, { env: { API_KEYS: `web=${apiKey}` } })
+  const { url } = service
+  for (const wrong of [undefined, 'another']) {
+    for (const ask of [
+      () => all(streamRun({ url, question: 'why', apiKey: wrong })),
+      () => describeProgram({ url, apiKey: wrong }),
+    ]) {
+      await assert.rejects(ask, (error) => {
+        return error instanceof RefusedError && error.status === 401 && error.code === 'unauthorized'
+      })
+    }
+  }
+  assert.equal((await describeProgram({ url, apiKey })).predictors.length, 3)
+  const frames = await all(streamRun({ url, question: 'why', apiKey }))
+  assert.equal(frames.at(-1)?.type, 'prediction')
+  const [line] = await service.assertQuiet('ok')
+  assert.equal(line?.client, 'web')
+})
+
 test('a refusal says when to ask again', async (t) => {
   const service = await Service.start(t)
   await service.streams.drain(0)

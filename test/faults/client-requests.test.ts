@@ -23,6 +23,11 @@ const malformed = {
   'bare line feeds': head(LENGTH).replaceAll('\r', '') + BODY,
   'a folded header': head(`x-folded: a\r\n b\r\n${LENGTH}`).replace('host', ' host') + BODY,
   'a space before the colon': head(`${LENGTH}transfer-encoding : chunked\r\n`) + BODY,
+  'something and then chunked': `${head('transfer-encoding: gzip, chunked\r\n')}10\r\n${BODY}\r\n0\r\n\r\n`,
+  'chunked as what may come back': head(`te: trailers, chunked;q=0.5\r\n${LENGTH}`) + BODY,
+  'two hosts': head(`host: localhost\r\n${LENGTH}`) + BODY,
+  'no host': head(LENGTH).replace('host: localhost\r\n', '') + BODY,
+  'an address that can’t be decoded': head(LENGTH).replace('/v1/stream', '/%zz') + BODY,
   'no HTTP at all': 'What is a stream?\r\n\r\n',
 }
 
@@ -32,12 +37,40 @@ for (const [what, request] of Object.entries(malformed)) {
     const [answer, ...others] = answersOf(
       await RawClient.exchange(service, request + rawQuestion('smuggled')),
     )
-    assert.ok(answer && answer.status === 400, JSON.stringify(answer))
-    assert.equal(answer.headers.get('connection'), 'close')
+    await refusalOf(answer as Answer, 400, 'bad_request')
+    assert.equal(answer?.headers.get('connection'), 'close')
     assert.deepEqual(others, [], 'a second request was answered')
     await assertNothingRan(service)
   })
 }
+
+test('C19 an expectation that nobody can meet: refused, and the connection is closed', async (t) => {
+  const service = await Service.start(t)
+  const request = head(`expect: the-unexpected\r\n${LENGTH}`) + BODY
+  const [answer, ...others] = answersOf(await RawClient.exchange(service, request + rawQuestion('smuggled')))
+  await refusalOf(answer as Answer, 417, 'expectation_failed')
+  assert.deepEqual(others, [])
+  await assertNothingRan(service)
+})
+
+test('C19 what only looks alike is taken', async (t) => {
+  const service = await Service.start(t)
+  const close = 'connection: close\r\n'
+  for (const request of [
+    `${head(`${close}Transfer-Encoding: Chunked\r\n`)}10\r\n${BODY}\r\n0\r\n\r\n`,
+    head(`${close}te: trailers, gzip;q=0.5, x-chunked\r\n${LENGTH}`) + BODY,
+    head(`expect: nonsense\r\n${LENGTH}`).replace('HTTP/1.1', 'HTTP/1.0') + BODY,
+    head(LENGTH).replace('HTTP/1.1', 'HTTP/1.0').replace('host: localhost\r\n', '') + BODY,
+  ]) {
+    const text = await RawClient.exchange(service, request)
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n.*data: \[DONE\]/s, request)
+  }
+  const [before, after] = answersOf(
+    await RawClient.exchange(service, head(`${close}expect: 100-continue\r\n${LENGTH}`) + BODY),
+  )
+  assert.deepEqual([before?.status, after?.status], [100, 200])
+  await service.assertQuiet('ok', 'ok', 'ok', 'ok', 'ok')
+})
 
 test('C19 what follows a question and is no request ends both with one answer', async (t) => {
   const service = await Service.start(t)

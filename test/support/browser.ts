@@ -20,13 +20,25 @@ export const LAUNCH = {
 let browser: Promise<Browser> | undefined
 after(async () => (await browser)?.close())
 
-/**
- * Opens the service's page in a profile of its own. When the test ends, it fails if the page asked anything of
- * another host, violated its policy, logged an error or threw one.
- */
+/** Opens the service's page, and waits until it knows the program. */
 export async function openPage(
   t: TestContext,
+  service: { readonly url: string },
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const page = await openTab(t, service, '/', options)
+  await page.locator('#flow li').first().waitFor()
+  return page
+}
+
+/**
+ * Opens an address of the service in a profile of its own. When the test ends, it fails if the page asked anything of
+ * another host, violated its policy, logged an error or threw one.
+ */
+export async function openTab(
+  t: TestContext,
   { url }: { readonly url: string },
+  path: string,
   options: BrowserContextOptions = {},
 ): Promise<Page> {
   browser ??= chromium.launch(LAUNCH)
@@ -47,8 +59,7 @@ export async function openPage(
     assert.deepEqual(faults, [])
   })
   const page = await context.newPage()
-  await page.goto(url)
-  await page.locator('#flow li').first().waitFor() // it knows the program
+  await page.goto(url + path)
   return page
 }
 

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildApp } from '../../src/app.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig, secretsOf } from '../../src/config.ts'
 import type { ErrorFrame, Frame, PredictionFrame } from '../../src/core/frame.ts'
 import type { Program } from '../../src/core/program.ts'
 import { frame } from '../../src/core/schemas.ts'
@@ -86,10 +86,7 @@ export class Service {
     const upstream = await Upstream.start(script)
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
-    const logger = createLogger(
-      { level: config.LOG_LEVEL, secrets: config.OPENAI_API_KEY ? [config.OPENAI_API_KEY] : [] },
-      log.sink,
-    )
+    const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
     const lm = createLM(config, [], () => {})
     const streams = new OpenStreams(config.MAX_STREAMS)
     const isLoaded = () => true

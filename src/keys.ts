@@ -1,0 +1,84 @@
+/** The keys that clients need, where `API_KEYS` has some: who asks, and the refusal of whoever has none. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { Problem } from './problem.ts'
+
+/** A client's key, and the name that stands for it in the log. */
+export type ApiKey = { readonly name: string; readonly key: string }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route answers without a key too. */
+    readonly isOpen?: boolean
+  }
+}
+
+/** The options of a route that answers without a key. */
+export const OPEN = { config: { isOpen: true } }
+
+/**
+ * Wants a key on every route that isn't {@link OPEN}; also where there is no route, so that nobody learns which there
+ * are. Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
+ */
+export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
+  const clientOf = keyRing(keys)
+  const lengths = new Set(keys.map(({ key }) => key.length))
+
+  app.addHook('onRequest', async (request, reply) => {
+    const sent = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    const client = clientOf(sent)
+    if (client !== undefined) {
+      request.log = request.log.child({ client })
+      reply.log = request.log
+    }
+    // Addresses are kept in histories and in the logs of proxies: a key in one is refused even where it isn't needed,
+    // so that it is noticed. Only texts as long as a key are looked up, or 16 KB of them would take their time.
+    const isInAddress = textsOf(request.url).some(
+      (text) => lengths.has(text.length) && clientOf(text) !== undefined,
+    )
+    if (isInAddress || (client === undefined && !request.routeOptions.config.isOpen)) throw unauthorized()
+  })
+}
+
+/**
+ * Finds the client that a key belongs to, in the same time whichever key is sent: digests have one length, and all of
+ * them are compared.
+ */
+function keyRing(keys: readonly ApiKey[]): (sent: string) => string | undefined {
+  const ring = keys.map(({ name, key }) => ({ name, digest: digestOf(key) }))
+  return (sent) => {
+    const digest = digestOf(sent)
+    return ring.filter((one) => timingSafeEqual(one.digest, digest))[0]?.name
+  }
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest()
+
+/** What may be a key in a URL's query: each parameter and its value, as they stand there and decoded. */
+function textsOf(url: string): string[] {
+  const at = url.indexOf('?')
+  if (at === -1) return []
+  return url
+    .slice(at + 1)
+    .split('&')
+    .flatMap((parameter) => {
+      const value = parameter.slice(parameter.indexOf('=') + 1)
+      return [parameter, decoded(parameter), value, decoded(value)]
+    })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** The same words whatever was wrong: they don't help to guess. */
+function unauthorized(): Problem {
+  const detail =
+    "The service wants a key: send the header 'authorization: Bearer <key>' with one that it knows. A key in the " +
+    'address is refused, even beside a right header.'
+  return new Problem(401, 'unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } })
+}
