@@ -8,6 +8,7 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify'
@@ -17,7 +18,7 @@ import type { Program } from './core/program.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
-import { Problem } from './problem.ts'
+import { excerpt, Problem } from './problem.ts'
 import { clientRoutes } from './routes/client.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
@@ -61,6 +62,9 @@ export async function buildApp({
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
     },
     clientErrorHandler: refuseBadRequests,
+    // For addresses that can't be decoded, which meet neither hooks nor the error handler.
+    frameworkErrors: (error, request, reply) =>
+      answerError(error, request, reply.header('x-request-id', request.id)),
   })
 
   // First, so that what the next hooks refuse has it too.
@@ -102,20 +106,23 @@ function answerErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0] as string
     const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
-    if (allowed.length === 0) throw new Problem(404, 'not_found', `There is nothing at ${path}. See /docs.`)
-    const detail = `${path} takes ${allowed.join(', ')}, not ${request.method}.`
+    if (allowed.length === 0)
+      throw new Problem(404, 'not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
+    const detail = `${excerpt(path)} takes ${allowed.join(', ')}, not ${request.method}.`
     throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
   })
 
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = error instanceof Problem ? error : problemOf(error, request)
-    if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-    return reply
-      .status(problem.status)
-      .headers(problem.headers)
-      .type('application/problem+json')
-      .send(JSON.stringify(problem.toBody(request.id)))
-  })
+  app.setErrorHandler(answerError)
+}
+
+function answerError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply) {
+  const problem = error instanceof Problem ? error : problemOf(error, request)
+  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
+  return reply
+    .status(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem.toBody(request.id)))
 }
 
 /** What Fastify throws before a handler runs, as a refusal that says what to change. */
@@ -129,7 +136,7 @@ function problemOf(error: FastifyError, request: FastifyRequest): Problem {
       )
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
       const sent = request.headers['content-type']
-        ? `'${request.headers['content-type']}'`
+        ? `'${excerpt(request.headers['content-type'])}'`
         : 'no content type'
       const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
       return new Problem(415, 'unsupported_media_type', detail)
