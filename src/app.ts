@@ -14,6 +14,7 @@ import Fastify, {
 } from 'fastify'
 import { refuseBadRequests } from './bad-requests.ts'
 import type { Config } from './config.ts'
+import { limitConnections } from './connections.ts'
 import type { Program } from './core/program.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import type { LM } from './lm/lm.ts'
@@ -57,6 +58,7 @@ export async function buildApp({
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: requestTimeoutMs,
+    connectionTimeout: config.STALL_MS,
     http: {
       headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
@@ -67,7 +69,8 @@ export async function buildApp({
       answerError(error, request, reply.header('x-request-id', request.id)),
   })
 
-  // First, so that what the next hooks refuse has it too.
+  limitConnections(app, config.MAX_CONNECTIONS)
+  // Before the others, so that what they refuse has it too.
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
