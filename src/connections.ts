@@ -7,6 +7,7 @@
  * under way whose answer has nothing to send, such as a stream whose model is silent. Node does so by itself where no
  * request is under way: a connection that was refused and never closed, or that never sent a request.
  */
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -19,7 +20,7 @@ const MAX_UNANSWERED = 16
  */
 const MAX_REQUESTS = 1_000
 
-type Requests = { waiting: number; total: number }
+type Requests = { waiting: number; total: number; last?: ServerResponse }
 
 const requests = new WeakMap<Socket, Requests>()
 const stalled = new WeakSet<Socket>()
@@ -29,7 +30,7 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
   app.server.maxConnections = maxConnections
   app.addHook('onRequest', (request, reply, next) => {
     const { socket } = request.raw
-    const ofSocket = requests.get(socket) ?? { waiting: 0, total: 0 }
+    const ofSocket: Requests = requests.get(socket) ?? { waiting: 0, total: 0 }
     requests.set(socket, ofSocket)
     if (ofSocket.waiting >= MAX_UNANSWERED) socket.destroy()
     // Node still parses what came in the same read: that must start nothing.
@@ -37,6 +38,8 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
       reply.hijack()
       return
     }
+    const before = ofSocket.waiting > 0 ? ofSocket.last : undefined
+    ofSocket.last = reply.raw
     ofSocket.waiting++
     ofSocket.total++
     if (ofSocket.total >= MAX_REQUESTS) reply.header('connection', 'close')
@@ -48,7 +51,14 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
       stalled.add(socket)
       socket.destroy()
     })
-    next()
+    // A page in line waits until it is its turn, or each would hold a buffer of its own. A question doesn't: while its
+    // body waits, the connection isn't read, and nobody would see that the client leaves.
+    if (!before || request.method === 'POST') next()
+    else {
+      before.once('close', () => {
+        if (!socket.destroyed) next()
+      })
+    }
   })
 }
 
