@@ -12,13 +12,14 @@ import Fastify, {
 } from 'fastify'
 import { refuseBadRequests } from './bad-requests.ts'
 import type { Config } from './config.ts'
+import { limitConnections } from './connections.ts'
 import type { Program } from './core/program.ts'
 import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import type { LM } from './lm/lm.ts'
 import { openapi } from './openapi.ts'
-import { Problem } from './problem.ts'
+import { excerpt, Problem } from './problem.ts'
 import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -60,6 +61,7 @@ export async function buildApp({
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: requestTimeoutMs,
+    connectionTimeout: config.STALL_MS,
     http: {
       headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
       connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
@@ -71,6 +73,7 @@ export async function buildApp({
       answerError(badAddress(request.raw), request, reply.header('x-request-id', request.id)),
   })
 
+  limitConnections(app, config.MAX_CONNECTIONS)
   answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
 
   // First, so that what the next hooks refuse has it too.
@@ -112,8 +115,9 @@ function answerErrors(app: FastifyInstance): void {
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0] as string
     const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
-    if (allowed.length === 0) throw new Problem(404, 'not_found', `There is nothing at ${path}. See /docs.`)
-    const detail = `${path} takes ${allowed.join(', ')}, not ${request.method}.`
+    if (allowed.length === 0)
+      throw new Problem(404, 'not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
+    const detail = `${excerpt(path)} takes ${allowed.join(', ')}, not ${request.method}.`
     throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
   })
 
@@ -142,7 +146,7 @@ function problemOf(error: FastifyError, request: FastifyRequest): Problem {
       )
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
       const sent = request.headers['content-type']
-        ? `'${request.headers['content-type']}'`
+        ? `'${excerpt(request.headers['content-type'])}'`
         : 'no content type'
       const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
       return new Problem(415, 'unsupported_media_type', detail)

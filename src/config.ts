@@ -92,6 +92,7 @@ const variables = z.object({
   LM_IDLE_TIMEOUT_MS: ms(30_000),
   LM_MAX_RETRIES: wholeNumber(0).default(2),
   MAX_STREAMS: wholeNumber(1).default(1_000),
+  MAX_CONNECTIONS: wholeNumber(1).optional(),
   MAX_QUESTION_CHARS: wholeNumber(1).default(8_000),
   MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
 })
@@ -110,7 +111,12 @@ const configuration = variables
     error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL; set one, or leave LM out for the embedded model',
     when: () => true, // also where other variables are wrong, so that one message names them all
   })
-  .transform((values) => ({ ...values, LM: values.LM ?? (hasEndpoint(values) ? 'openai' : 'local') }))
+  .transform((values) => ({
+    ...values,
+    LM: values.LM ?? (hasEndpoint(values) ? 'openai' : 'local'),
+    // Clients between two questions keep theirs open, and health checks need some.
+    MAX_CONNECTIONS: values.MAX_CONNECTIONS ?? 2 * values.MAX_STREAMS + 100,
+  }))
 
 export type Config = z.infer<typeof configuration>
 

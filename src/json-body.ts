@@ -1,6 +1,6 @@
 /** Reads JSON bodies, and says of everything else what to change. */
 import type { FastifyInstance } from 'fastify'
-import { Problem } from './problem.ts'
+import { excerpt, Problem } from './problem.ts'
 
 /**
  * The only content type there is: JSON, in UTF-8, not compressed. Fastify's own parser would take bad UTF-8 for
@@ -24,7 +24,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       try {
         return JSON.parse(text)
       } catch (error) {
-        throw badBody((error as Error).message) // says where
+        throw badBody(excerpt((error as Error).message)) // says where
       }
     },
   )
@@ -32,7 +32,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ headers }) => {
     const encoding = headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') {
-      const detail = `A body with 'content-encoding: ${encoding}' isn't read. Send it as it is, without that header.`
+      const detail = `A body with 'content-encoding: ${excerpt(encoding)}' isn't read. Send it as it is, without that header.`
       throw new Problem(415, 'unsupported_encoding', detail)
     }
   })

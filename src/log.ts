@@ -1,24 +1,24 @@
 /** The log: JSON lines, or something easier to read on a terminal. */
-import { type DestinationStream, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import type { Writable } from 'node:stream'
+import { type Logger, pino } from 'pino'
+import { prettyFactory } from 'pino-pretty'
+import { Lines } from './output.ts'
 
 /**
  * @param secrets texts that no line may contain, such as keys: they are cut out of whatever is logged
- * @param destination standard output, unless a test reads along
+ * @param output standard output, unless a test reads along; when its reader takes nothing, lines are dropped, and
+ *   the log says how many once it can
  */
 export function createLogger(
   { level, secrets }: { level: string; secrets: readonly string[] },
-  destination: DestinationStream = standardOutput(),
+  output: Writable & { isTTY?: boolean } = process.stdout,
 ): Logger {
   const asLogged = secrets.map((secret) => JSON.stringify(secret).slice(1, -1)) // quotes in it are escaped
-  const streamWrite = (line: string) =>
+  const withoutSecrets = (line: string) =>
     asLogged.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line)
-  return pino({ level, hooks: { streamWrite } }, destination)
-}
-
-function standardOutput(): DestinationStream {
-  // Not synchronous, so that a log that nobody reads doesn't hold up the streams.
-  return process.stdout.isTTY
-    ? pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', singleLine: true })
-    : pino.destination({ dest: 1, sync: false })
+  const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', singleLine: true })
+  const streamWrite = output.isTTY ? (line: string) => pretty(withoutSecrets(line)) : withoutSecrets
+  const lines = new Lines(output, (count) => logger.warn({ lines: count }, `${count} lines were dropped`))
+  const logger: Logger = pino({ level, hooks: { streamWrite } }, lines)
+  return logger
 }

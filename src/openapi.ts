@@ -14,6 +14,7 @@ import {
   tokenFrame,
   usageFrame,
 } from './core/schemas.ts'
+import { MAX_FAULTS } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
 
@@ -35,7 +36,9 @@ const problem = z
     request_id: z.string(),
     errors: z
       .array(z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() }))
-      .optional(),
+      .max(MAX_FAULTS)
+      .optional()
+      .describe('The first faults of the body; if there are more, `detail` says how many.'),
   })
   .describe('Problem details (RFC 9457).')
 

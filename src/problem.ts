@@ -1,10 +1,22 @@
 /**
  * Refusals before the stream, as problem details (RFC 9457). Every refusal has a code for programs and a
- * sentence that says what to change.
+ * sentence that says what to change. Refusals are small whatever was sent, since they go to anybody: a long list
+ * of faults ends after a few, and what is repeated of a request is cut by {@link excerpt}.
  */
 
 /** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
 export type Fault = { readonly pointer: string; readonly detail: string }
+
+/** Faults that an answer names; of the others it says how many there are. */
+export const MAX_FAULTS = 10
+
+/** UTF-16 units that an answer repeats of anything a client sent. */
+const MAX_EXCERPT = 100
+
+/** The beginning of what a client sent, such as a path or a key: all of it where it is short. */
+export function excerpt(text: string): string {
+  return text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT).toWellFormed()}…`
+}
 
 const TITLES = {
   400: 'Bad request',

@@ -35,9 +35,15 @@ test('without any variable, the embedded model answers on this machine only', ()
     LM_IDLE_TIMEOUT_MS: 30_000,
     LM_MAX_RETRIES: 2,
     MAX_STREAMS: 1_000,
+    MAX_CONNECTIONS: 2_100,
     MAX_QUESTION_CHARS: 8_000,
     MAX_COMPLETION_CHARS: 1_000_000,
   })
+})
+
+test('connections follow from streams unless they are set', () => {
+  assert.equal(readConfig({ MAX_STREAMS: '10' }).MAX_CONNECTIONS, 120)
+  assert.equal(readConfig({ MAX_STREAMS: '10', MAX_CONNECTIONS: '5' }).MAX_CONNECTIONS, 5)
 })
 
 test('.env.example lists every variable, and its values are the defaults', () => {

@@ -1,7 +1,9 @@
 /** The process: how it starts, what it writes, how it ends. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
+import { constants } from 'node:os'
 import { describe, type TestContext, test } from 'node:test'
 import { refusalOf } from './support/refusals.ts'
 import { ServerProcess } from './support/server-process.ts'
@@ -23,6 +25,19 @@ function heldBack(): { script: Script; go: () => void } {
     if (exchange.isOpen) exchange.delta(' the end.').finish()
   })
   return { script, go: resolve }
+}
+
+/**
+ * The only process in the namespace that `unshare` has made, once Node has put up its own handlers, a few milliseconds
+ * after its start. Before that the kernel drops signals for it, and no code can hear them. Nothing tells of the moment.
+ */
+async function firstOfNamespace(unshare: number): Promise<number> {
+  const read = (path: string) => readFile(path, 'utf8').catch(() => '')
+  for (;;) {
+    const pid = (await read(`/proc/${unshare}/task/${unshare}/children`)).trim()
+    const [, caught = '0'] = /^SigCgt:\s*(\w+)$/m.exec(await read(`/proc/${pid}/status`)) ?? []
+    if (BigInt(`0x${caught}`) & (1n << BigInt(constants.signals.SIGTERM - 1))) return Number(pid)
+  }
 }
 
 describe('the process', { concurrency: 4 }, () => {
@@ -231,6 +246,19 @@ describe('the process', { concurrency: 4 }, () => {
       assert.equal(server.stderr, '')
     }
   })
+
+  for (const delay of [50, 100, 200, 300, 400, 500, 700, 900]) {
+    test(`P4b SIGTERM ${delay} ms after the start ends it well as the first process of a container`, async (t) => {
+      const upstream = await upstreamOf(t)
+      const began = performance.now()
+      const env = { OPENAI_BASE_URL: upstream.url }
+      const server = ServerProcess.spawn(t, env, ['unshare', '--pid', '--fork', '--kill-child'])
+      const pid = await firstOfNamespace(server.child.pid as number)
+      await new Promise((resolve) => setTimeout(resolve, began + delay - performance.now()))
+      process.kill(pid, 'SIGTERM')
+      await server.assertEndsWell()
+    })
+  }
 
   test('P9 a port that is taken is named in one line', async (t) => {
     const taken = createServer().listen(0, '127.0.0.1')

@@ -1,6 +1,7 @@
 /** `POST /v1/stream`: a question in, the frames of its run out. */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
+import { hasStalled } from '../connections.ts'
 import { errorCodes, RunError } from '../core/errors.ts'
 import type { Program } from '../core/program.ts'
 import { prompt } from '../core/prompt.ts'
@@ -45,7 +46,7 @@ export function streamRoute(app: FastifyInstance, { lm, program, config, streams
       },
     )
     run.finished.then(() => clearTimeout(timeout))
-    onClose(reply, config.STALL_MS, async (lost) => {
+    onClose(request, reply, async (lost) => {
       if (lost) controller.abort(lost)
       logEnd(reply, run, (await run.finished) ?? lost, performance.now() - began)
       streams.leave(controller)
@@ -80,19 +81,15 @@ function promptCheck(lm: LM, program: Program): (question: string) => void {
  * Fastify's `request.signal` fires while the client is still there, and its `onResponse` doesn't run when the
  * client leaves; the raw response's `close` without `finish` is the true sign. A client that half-closes counts
  * as gone, as for Node: its FIN can't be told from that of one that has closed.
- *
- * A socket's timeout counts time in which nothing was read or written, so with data waiting it means a reader
- * that takes nothing.
  */
-function onClose({ raw }: FastifyReply, stallMs: number, end: (lost: RunError | undefined) => void): void {
-  let hasStalled = false
-  raw.setTimeout(stallMs, () => {
-    hasStalled = raw.writableLength > 0
-    if (hasStalled) raw.destroy()
-  })
+function onClose(
+  { raw: { socket } }: FastifyRequest, // the response has none while it waits for an earlier one's end
+  { raw }: FastifyReply,
+  end: (lost: RunError | undefined) => void,
+): void {
   raw.once('close', () => {
     if (raw.writableFinished) end(undefined)
-    else end(new RunError(hasStalled ? 'client_stalled' : 'client_closed'))
+    else end(new RunError(hasStalled(socket) ? 'client_stalled' : 'client_closed'))
   })
 }
 

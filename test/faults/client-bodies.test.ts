@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { assertNothingRan, postBody, refusalOf } from '../support/refusals.ts'
-import { predictionOf, Service } from '../support/service.ts'
+import { assertNothingRan, type ProblemBody, postBody, refusalOf } from '../support/refusals.ts'
+import { framesOf, predictionOf, Service } from '../support/service.ts'
 
 const BODY_LIMIT = 128 * 1024
 
@@ -67,7 +67,8 @@ test('C12 a body that is not announced as JSON is refused with the header to add
 test('C12 JSON with parameters is JSON', async (t) => {
   const service = await Service.start(t)
   for (const type of ['application/json; charset=utf-8', 'Application/JSON']) {
-    assert.equal((await postBody(service, '{"question": "Q"}', { 'content-type': type })).status, 200)
+    const answer = await postBody(service, '{"question": "Q"}', { 'content-type': type })
+    predictionOf(framesOf(await answer.text()))
   }
   await service.assertQuiet('ok', 'ok')
 })
@@ -116,6 +117,79 @@ test('C15 a body that is no question is refused with one pointer per fault', asy
     '/include/2',
   ])
   assert.deepEqual(await faultsIn(service, { question: 'Q', include: null }), ['/include'])
+  await assertNothingRan(service)
+})
+
+/** Bytes that no refusal has more of. */
+const REFUSAL_LIMIT = 4 * 1024
+
+/** Posts a body that nearly fills the limit, and checks that the refusal is small. */
+async function refusalOfLarge(service: Service, body: string): Promise<ProblemBody> {
+  const bytes = Buffer.byteLength(body)
+  assert.ok(bytes < BODY_LIMIT && bytes > BODY_LIMIT * 0.9, `${bytes} bytes`)
+  const refusal = await refusalOf(await postBody(service, body), 400, 'bad_body')
+  const { length } = JSON.stringify(refusal)
+  assert.ok(length < REFUSAL_LIMIT, `${length} characters`)
+  return refusal
+}
+
+test('C9b of 12,000 faults in a body, ten are named and the rest counted', async (t) => {
+  const service = await Service.start(t)
+  const keys = Array.from({ length: 12_000 }, (_, nth) => [`k${nth}`, 1])
+  const { detail, errors } = await refusalOfLarge(service, JSON.stringify(Object.fromEntries(keys)))
+  assert.deepEqual(
+    errors?.map(({ pointer }) => pointer),
+    ['/question', ...keys.slice(0, 9).map(([key]) => `/${key}`)],
+  )
+  assert.match(detail, /; \/k8: .+; … and 11,991 more\.$/)
+  await assertNothingRan(service)
+})
+
+test('C9b ten faults are all named, and nothing is said of more', async (t) => {
+  const service = await Service.start(t)
+  const body = Object.fromEntries(Array.from({ length: 10 }, (_, nth) => [`k${nth}`, 1]))
+  const answer = await postBody(service, JSON.stringify({ question: 'Q', ...body }))
+  const { detail, errors } = await refusalOf(answer, 400, 'bad_body')
+  assert.equal(errors?.length, 10)
+  assert.doesNotMatch(detail, /more/)
+})
+
+test('C9b an include of 60,000 items is refused for its length, not for each of them', async (t) => {
+  const service = await Service.start(t)
+  const { errors } = await refusalOfLarge(
+    service,
+    JSON.stringify({ question: 'Q', include: Array(60_000).fill(1) }),
+  )
+  assert.deepEqual(errors, [{ pointer: '/include', detail: 'at most 10 items are taken' }])
+  await assertNothingRan(service)
+})
+
+test('C9b what a refusal repeats of a request is cut', async (t) => {
+  const service = await Service.start(t)
+  const long = (unit: string, bytes = 120_000) => unit.repeat(bytes / Buffer.byteLength(unit))
+  for (const unit of ['a', '/', '~', '😀']) {
+    const { errors } = await refusalOfLarge(service, JSON.stringify({ question: 'Q', [long(unit)]: 1 }))
+    assert.match(errors?.[0]?.pointer ?? '', /^\/.{100,200}…$/)
+  }
+  await refusalOfLarge(service, long('x'))
+  await refusalOfLarge(service, long('['))
+
+  const longHeader = long('a', 10_000)
+  const posted = (headers: Record<string, string>) => postBody(service, '{}', headers)
+  const answers = [
+    [await posted({ 'content-type': longHeader }), 415, 'unsupported_media_type'],
+    [
+      await posted({ 'content-type': 'application/json', 'content-encoding': longHeader }),
+      415,
+      'unsupported_encoding',
+    ],
+    [await fetch(`${service.url}/${longHeader}`), 404, 'not_found'],
+    [await fetch(`${service.url}/%zz${longHeader}`), 400, 'bad_request'],
+  ] as const
+  for (const [answer, status, code] of answers) {
+    const refusal = await refusalOf(answer, status, code)
+    assert.ok(JSON.stringify(refusal).length < REFUSAL_LIMIT, code)
+  }
   await assertNothingRan(service)
 })
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import type { LogLine } from './service.ts'
 
-const SERVER = new URL('../../src/server.ts', import.meta.url).pathname
+export const SERVER = new URL('../../src/server.ts', import.meta.url).pathname
 
 type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
@@ -31,9 +31,11 @@ export class ServerProcess {
    * Starts one on a free port; it is killed when the test ends.
    *
    * @param env all of its environment
+   * @param under a command that runs the one given to it, and its arguments
    */
-  static spawn(t: TestContext, env: Record<string, string>): ServerProcess {
-    const child = spawn(process.execPath, [SERVER], { env: { PORT: '0', ...env } })
+  static spawn(t: TestContext, env: Record<string, string>, under: readonly string[] = []): ServerProcess {
+    const [command = process.execPath, ...args] = [...under, process.execPath, SERVER]
+    const child = spawn(command, args, { env: { PATH: '/usr/bin:/bin', PORT: '0', ...env } })
     const server = new ServerProcess(child)
     t.after(async () => {
       child.kill('SIGKILL')

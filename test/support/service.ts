@@ -1,7 +1,7 @@
 /** The real service on a real socket, with a scripted upstream behind it. */
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, type Server, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -58,12 +58,14 @@ process.on('warning', (warning) => warnings.push(warning))
 
 export class Service {
   readonly url: string
+  readonly server: Server
   readonly upstream: Upstream
   readonly streams: OpenStreams
   readonly log: LogLines
 
-  constructor(url: string, upstream: Upstream, streams: OpenStreams, log: LogLines) {
+  constructor(url: string, server: Server, upstream: Upstream, streams: OpenStreams, log: LogLines) {
     this.url = url
+    this.server = server
     this.upstream = upstream
     this.streams = streams
     this.log = log
@@ -98,7 +100,7 @@ export class Service {
       await upstream.close()
       await lm.close?.()
     })
-    return new Service(url, upstream, streams, log)
+    return new Service(url, app.server, upstream, streams, log)
   }
 
   /** Posts a question with `fetch`. */

@@ -1,0 +1,66 @@
+/**
+ * How much of the service one connection may hold, and for how long. By themselves, Node and Fastify let an answer
+ * wait for its reader for ever, and let any number of requests wait on one connection; what waits isn't in V8's heap,
+ * so no heap limit helps.
+ *
+ * A connection is destroyed when nothing moves on it for `connectionTimeout`, which is STALL_MS: unless a request is
+ * under way whose answer has nothing to send, such as a stream whose model is silent. Node does so by itself where no
+ * request is under way: a connection that was refused and never closed, or that never sent a request.
+ */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/** Requests that may wait on one connection for their answers. Browsers and HTTP libraries have one there. */
+const MAX_UNANSWERED = 16
+
+/**
+ * Requests after which a connection is closed, so that clients spread over the processes that share a port. Not by
+ * Node's `maxRequestsPerSocket`, which says `connection: close` and then waits for the client to do it.
+ */
+const MAX_REQUESTS = 1_000
+
+type Requests = { waiting: number; total: number; last?: ServerResponse }
+
+const requests = new WeakMap<Socket, Requests>()
+const stalled = new WeakSet<Socket>()
+
+/** @param maxConnections connections that may be open; those over it are closed as they come */
+export function limitConnections(app: FastifyInstance, maxConnections: number): void {
+  app.server.maxConnections = maxConnections
+  app.addHook('onRequest', (request, reply, next) => {
+    const { socket } = request.raw
+    const ofSocket: Requests = requests.get(socket) ?? { waiting: 0, total: 0 }
+    requests.set(socket, ofSocket)
+    if (ofSocket.waiting >= MAX_UNANSWERED) socket.destroy()
+    // Node still parses what came in the same read: that must start nothing.
+    if (socket.destroyed) {
+      reply.hijack()
+      return
+    }
+    const before = ofSocket.waiting > 0 ? ofSocket.last : undefined
+    ofSocket.last = reply.raw
+    ofSocket.waiting++
+    ofSocket.total++
+    if (ofSocket.total >= MAX_REQUESTS) reply.header('connection', 'close')
+    reply.raw.once('close', () => ofSocket.waiting--)
+    // A listener here also keeps Node from destroying the socket itself. The timeout counts time in which nothing
+    // was read or written, so with bytes waiting it means a reader that takes nothing.
+    reply.raw.on('timeout', () => {
+      if (socket.writableLength === 0) return
+      stalled.add(socket)
+      socket.destroy()
+    })
+    // A page in line waits until it is its turn, or each would hold a buffer of its own. A question doesn't: while its
+    // body waits, the connection isn't read, and nobody would see that the client leaves.
+    if (!before || request.method === 'POST') next()
+    else {
+      before.once('close', () => {
+        if (!socket.destroyed) next()
+      })
+    }
+  })
+}
+
+/** Whether a connection was destroyed because its reader took nothing. */
+export const hasStalled = (socket: Socket): boolean => stalled.has(socket)

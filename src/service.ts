@@ -1,0 +1,91 @@
+/** The service from its configuration to its end: language model, application, drain. */
+import { once } from 'node:events'
+import { buildApp } from './app.ts'
+import { ConfigError, readConfig, secretsOf } from './config.ts'
+import { isLoopback } from './hosts.ts'
+import { createLM } from './lm/create.ts'
+import { modelName } from './lm/lm.ts'
+import { createLogger } from './log.ts'
+import { lastWord } from './output.ts'
+import { parallelComposer as program } from './programs/parallel-composer.ts'
+import { OpenStreams } from './streams.ts'
+
+/**
+ * Serves until it is told to stop, and ends the process: with 0, with 2 where the configuration is wrong, or with 1
+ * and a line on standard error that says what to change.
+ *
+ * @param stopping aborts, with the signal's name, when the process is to end
+ */
+export async function serve(stopping: AbortSignal): Promise<never> {
+  try {
+    await run(stopping)
+  } catch (error) {
+    await lastWord(process.stderr, `${messageOf(error as NodeJS.ErrnoException)}\n`)
+    process.exit(error instanceof ConfigError ? 2 : 1)
+  }
+  // By itself the process would wait for a log that nobody reads.
+  process.exit(0)
+}
+
+async function run(stopping: AbortSignal): Promise<void> {
+  const config = readConfig(process.env)
+  const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) })
+  const predictors = program.places.map(({ predictor }) => predictor)
+  const lm = createLM(config, predictors, (message) => logger.info(message))
+  const streams = new OpenStreams(config.MAX_STREAMS)
+  let isLoaded = false
+  const app = await buildApp({ lm, program, config, logger, streams, isLoaded: () => isLoaded })
+
+  const stopped = aborted(stopping).then(async () => {
+    logger.info({ signal: stopping.reason, open_streams: streams.size }, 'draining')
+    await streams.drain(config.DRAIN_MS)
+    app.server.closeAllConnections() // those whose readers take nothing, and idle ones
+    await app.close()
+    await lm.close?.()
+    logger.info('stopped')
+    await new Promise<void>((resolve) => logger.flush(() => resolve()))
+  })
+  try {
+    if (!stopping.aborted) {
+      // The port opens before the model is loaded: /readyz says which of the two it is, and early questions wait.
+      await app.listen({
+        host: config.HOST,
+        port: config.PORT,
+        backlog: Math.max(511, config.MAX_STREAMS),
+        // Node's own name for SO_REUSEPORT; Fastify hands it on.
+        ...(config.REUSE_PORT && { reusePort: true }),
+      })
+      if (!config.API_KEYS && !isLoopback(config.HOST)) {
+        logger.warn(
+          { host: config.HOST },
+          'NO KEYS: whoever reaches this port may ask, at your cost. Set API_KEYS, or listen on 127.0.0.1.',
+        )
+      }
+      logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
+      await lm.load?.()
+      logger.info('ready')
+      isLoaded = true
+    }
+  } catch (error) {
+    if (!stopping.aborted) throw error // what is closed in mid-start may complain
+  }
+  await stopped
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+/** What to do about an address that can't be listened at. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: '. Set PORT to a free one; processes that are to share it need REUSE_PORT=true each.',
+  EACCES: '. Set PORT to one that needs no privileges.',
+  ENOTSUP: '. This system has no SO_REUSEPORT: unset REUSE_PORT, and give each process a PORT.',
+  EADDRNOTAVAIL: '. Set HOST to an address of this machine.',
+  ENOTFOUND: '. Set HOST to an address of this machine.',
+}
+
+function messageOf({ message, syscall, code }: NodeJS.ErrnoException): string {
+  const isOfAddress = syscall === 'listen' || syscall === 'getaddrinfo' // files have such codes too
+  return `${message}${(isOfAddress && REMEDIES[code ?? '']) || ''}`
+}
