@@ -137,9 +137,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)
 }
 
-/** The texts that no log may contain, longest first: one may begin with another. */
+/** The texts that may leave the process in no log, frame or error. */
 export function secretsOf({ OPENAI_API_KEY, API_KEYS = [] }: Config): string[] {
-  const secrets = API_KEYS.map(({ key }) => key)
-  if (OPENAI_API_KEY) secrets.push(OPENAI_API_KEY)
-  return secrets.sort((one, other) => other.length - one.length)
+  return [...(OPENAI_API_KEY ? [OPENAI_API_KEY] : []), ...API_KEYS.map(({ key }) => key)]
 }

