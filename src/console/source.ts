@@ -4,9 +4,9 @@ import { describeProgram, type Frame, type ProgramDescription, streamRun } from 
 import { readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
 import { RunError } from '../core/errors.ts'
+import { type ModelInfo, modelName } from '../core/lm.ts'
 import { streamify } from '../core/streamify.ts'
 import { createLM } from '../lm/create.ts'
-import { type ModelInfo, modelName } from '../lm/lm.ts'
 import { parallelComposer as program } from '../programs/parallel-composer.ts'
 
 export type Source = {

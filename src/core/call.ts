@@ -2,13 +2,14 @@
  * One call of a predictor: prompt -> LM -> field parser -> frames, and the fields' values as its result. All
  * state belongs to the call and is gone with it.
  */
-import type { Delta, LM } from '../lm/lm.ts'
+
+import { follow } from '../async/follow.ts'
+import { type FieldChunk, FieldParser } from './adapters/chat/field-parser.ts'
+import { prompt, type Values } from './adapters/chat/prompt.ts'
 import { asRunError, RunError } from './errors.ts'
-import { type FieldChunk, FieldParser } from './field-parser.ts'
-import { follow } from './follow.ts'
 import type { Frame } from './frame.ts'
+import type { Delta, LM } from './lm.ts'
 import type { Predictor } from './predictor.ts'
-import { prompt, type Values } from './prompt.ts'
 import { REASONING } from './signature.ts'
 
 /** What a client can ask for beyond the fields themselves. */

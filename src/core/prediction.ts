@@ -1,6 +1,7 @@
 /** What a program's body returned -> its prediction: checked, since bodies are other people's code. */
+
+import type { Values } from './adapters/chat/prompt.ts'
 import type { Place } from './program.ts'
-import type { Values } from './prompt.ts'
 
 /**
  * @param returned what the body gave: the fields of the predictor that it ended with

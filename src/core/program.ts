@@ -3,8 +3,9 @@
  * and a body that calls them. What it consists of is known before it runs, so whatever shows a run (rows,
  * columns, documents) follows from the program alone.
  */
+
+import type { Values } from './adapters/chat/prompt.ts'
 import type { Predictor } from './predictor.ts'
-import type { Values } from './prompt.ts'
 
 /** What a module says when its work begins and when it is done. */
 export type StatusMessages = { readonly start: string; readonly end: string }

@@ -2,15 +2,16 @@
  * Program + inputs -> one ordered stream of frames. A run is not its connection: it produces frames until it is
  * done or aborted, and whoever reads them is a stranger to it.
  */
-import type { LM } from '../lm/lm.ts'
+
+import { Channel, type Outlet } from '../async/channel.ts'
+import { follow } from '../async/follow.ts'
+import type { Values } from './adapters/chat/prompt.ts'
 import { type CallReport, callPredictor, type Include, newReport, type Run } from './call.ts'
-import { Channel, type Outlet } from './channel.ts'
 import { asRunError, RunError } from './errors.ts'
-import { follow } from './follow.ts'
 import type { Frame } from './frame.ts'
+import type { LM } from './lm.ts'
 import { predictionOf } from './prediction.ts'
 import type { Call, Place, Program } from './program.ts'
-import type { Values } from './prompt.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
 const CAPACITY = 32 * 1024

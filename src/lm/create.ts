@@ -1,13 +1,13 @@
 /** The LM that the configuration asks for, with all that is wrapped around a provider. */
 import type { Config } from '../config.ts'
+import type { LM } from '../core/lm.ts'
 import type { Predictor } from '../core/predictor.ts'
-import { withCompletionLimit } from './completion-limit.ts'
-import type { LM } from './lm.ts'
-import { createLocalLM, LOCAL_SLOTS } from './local.ts'
-import { createOpenAILM } from './openai.ts'
-import { withQueue } from './queue.ts'
-import { withRetries } from './retries.ts'
-import { withTimeouts } from './timeouts.ts'
+import { withCompletionLimit } from './guards/completion-limit.ts'
+import { withQueue } from './guards/queue.ts'
+import { withRetries } from './guards/retries.ts'
+import { withTimeouts } from './guards/timeouts.ts'
+import { createLocalLM, LOCAL_SLOTS } from './local/local.ts'
+import { createOpenAILM } from './openai/openai.ts'
 
 /** Calls that may wait for the local model. At a second or two each, the last waits about as long as people do. */
 const WAITING = 32

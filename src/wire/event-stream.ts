@@ -4,10 +4,10 @@
  * what is to be asked of upstreams has been asked; many that come together leave together.
  */
 import { Readable } from 'node:stream'
-import type { Outlet } from '../core/channel.ts'
+import type { Outlet } from '../async/channel.ts'
+import { Silence } from '../async/silence.ts'
 import type { Frame } from '../core/frame.ts'
-import { Silence } from '../core/silence.ts'
-import { DONE, FrameEncoder, KEEP_ALIVE } from './sse.ts'
+import { DONE, FrameEncoder, KEEP_ALIVE } from './native.ts'
 
 /** Bytes that wait for the response before the frames are left where they are. */
 const HELD = 16 * 1024

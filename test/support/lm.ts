@@ -1,8 +1,8 @@
 /** Language models made of a few lines, for tests of what stands around one. */
 import { once } from 'node:events'
 import { RunError } from '../../src/core/errors.ts'
-import { ChatChunks } from '../../src/lm/chat-chunks.ts'
-import type { CallOptions, Delta, LM } from '../../src/lm/lm.ts'
+import type { CallOptions, Delta, LM } from '../../src/core/lm.ts'
+import { ChatChunks } from '../../src/lm/openai/chat-chunks.ts'
 
 export type Deltas = AsyncIterable<readonly Delta[]>
 

@@ -1,6 +1,6 @@
 /** What a refusal before the stream looks like. */
 import assert from 'node:assert/strict'
-import type { Fault } from '../../src/problem.ts'
+import type { Fault } from '../../src/http/problem.ts'
 import type { Answer } from './raw-client.ts'
 import type { Service } from './service.ts'
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Channel } from '../../src/core/channel.ts'
+import { Channel } from '../../src/async/channel.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import { eventStream } from '../../src/wire/event-stream.ts'
-import { DONE, encodeFrame, KEEP_ALIVE } from '../../src/wire/sse.ts'
+import { DONE, encodeFrame, KEEP_ALIVE } from '../../src/wire/native.ts'
 import { clock } from '../support/clock.ts'
 
 const HEARTBEAT_MS = 1_000

@@ -1,0 +1,79 @@
+/**
+ * The contract between a predictor and whatever writes its completion. To add a provider, write one file that
+ * makes an `LM`; retries, timeouts, limits and queues are wrappers around one (see `create.ts`), so that every
+ * provider has them and none writes them again.
+ */
+import type { Message } from './adapters/chat/prompt.ts'
+import type { Signature } from './signature.ts'
+
+/**
+ * One thing that an LM has to say.
+ *
+ * - `text`: a piece of the completion, exactly as the model sent it, never empty
+ * - `reasoning`: a piece of the model's native reasoning, which isn't part of the completion, never empty
+ * - `wait`: the call is held up, and why; `retry` and `rate_limit` come once for each further request
+ * - `finish`: the model is done; always the last delta. `length` means that it ran into its token limit
+ */
+export type Delta =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'wait'; readonly reason: WaitReason; readonly message: string }
+  | { readonly type: 'finish'; readonly reason: 'stop' | 'length'; readonly usage?: Usage | undefined }
+
+/** `load`: for the model to be loaded; `turn`: in a queue; `rate_limit`, `retry`: before asking once more. */
+export type WaitReason = 'load' | 'turn' | 'rate_limit' | 'retry'
+
+export type Usage = {
+  readonly model: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+export type ModelInfo = { readonly provider: string; readonly name: string; readonly note?: string }
+
+/** What a model is called wherever a person reads it. */
+export const modelName = ({ name, note }: ModelInfo) => (note ? `${name} (${note})` : name)
+
+export type CallOptions = {
+  /** What is asked for, for providers that can force a format. */
+  readonly signature: Signature
+  /** Ends the call. */
+  readonly signal: AbortSignal
+  /** Whether the caller wants `usage`; a provider that has it at no cost may always send it. */
+  readonly usage: boolean
+}
+
+/** A plain object, not an instance of a class: wrappers spread it, which would drop inherited methods. */
+export interface LM {
+  /** What a person is told about the model. `note` says what not to expect of it. */
+  readonly model: ModelInfo
+
+  /**
+   * Makes the model ready to answer. Called once, before or while the first calls come.
+   *
+   * @throws Error whose message is fit to be shown to whoever started the process
+   */
+  load?(): Promise<void>
+
+  /** Frees what the model holds. Calls still under way end with an error. */
+  close?(): Promise<void>
+
+  /**
+   * Whether the model's context can hold this prompt and an answer to it. Left out by a provider that can't
+   * tell; then the answer is known only once the call fails with `prompt_too_long`.
+   */
+  fits?(messages: readonly Message[], signature: Signature): boolean
+
+  /**
+   * Asks for one completion.
+   *
+   * - Deltas that one read of the upstream brought travel together as one array, at once and in order. An
+   *   array may be empty.
+   * - It returns normally only when the model finished, and then its last delta was `finish`.
+   * - It throws a `RunError` for every other end.
+   * - It throws `signal.reason` when aborted, without waiting for anything, and frees what the call holds.
+   *   The same when the consumer stops iterating.
+   * - The upstream is read on only when the consumer asks for the next array: that is the back-pressure.
+   */
+  stream(messages: readonly Message[], options: CallOptions): AsyncIterable<readonly Delta[]>
+}

@@ -1,0 +1,162 @@
+/** The HTTP application: plugins, error answers and routes, in the order in which a request meets them. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import cors from '@fastify/cors'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
+import type { Config } from '../config.ts'
+import type { LM } from '../core/lm.ts'
+import type { Program } from '../core/program.ts'
+import type { OpenStreams } from '../runs/runs.ts'
+import { refuseBadRequests } from './bad-requests.ts'
+import { limitConnections } from './connections.ts'
+import { refuseOtherHosts } from './hosts.ts'
+import { acceptJsonOnly } from './json-body.ts'
+import { wantKeys } from './keys.ts'
+import { openapi } from './openapi.ts'
+import { excerpt, Problem } from './problem.ts'
+import { logRefusal } from './refusal-log.ts'
+import { clientRoutes } from './routes/client.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { healthRoutes } from './routes/health.ts'
+import { playgroundRoutes } from './routes/playground.ts'
+import { programRoute } from './routes/program.ts'
+import { streamRoute } from './routes/stream.ts'
+import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
+
+/** Bytes of a body. */
+const BODY_LIMIT = 128 * 1024
+
+export type AppDeps = {
+  readonly lm: LM
+  readonly program: Program
+  readonly config: Config
+  readonly logger: FastifyBaseLogger
+  readonly streams: OpenStreams
+  /** Whether the model can answer. */
+  readonly isLoaded: () => boolean
+  /** Milliseconds that a client may take to send a request whole. */
+  readonly requestTimeoutMs?: number | undefined
+}
+
+export async function buildApp({
+  lm,
+  program,
+  config,
+  logger,
+  streams,
+  isLoaded,
+  requestTimeoutMs = 30_000,
+}: AppDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }), // each run has one line of its own
+    genReqId: ({ headers }) => requestId(headers),
+    requestIdHeader: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: config.STALL_MS,
+    http: {
+      headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
+      connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
+      requireHostHeader: false, // Node's refusal has no body; ours has
+    },
+    clientErrorHandler: refuseBadRequests(logger),
+    // For addresses that can't be decoded, which meet neither hooks nor the error handler.
+    frameworkErrors: (_error, request, reply) =>
+      answerError(badAddress(request.raw), request, reply.header('x-request-id', request.id)),
+  })
+
+  limitConnections(app, config.MAX_CONNECTIONS)
+  answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
+
+  // First, so that what the next hooks refuse has it too.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  refuseAmbiguousRequests(app)
+  refuseOtherHosts(app, config)
+  await app.register(cors, {
+    origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
+    methods: ['GET', 'POST'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
+  })
+  if (config.API_KEYS) wantKeys(app, config.API_KEYS)
+  acceptJsonOnly(app)
+
+  await docsRoutes(app, openapi(config))
+  healthRoutes(app, { lm, streams, isLoaded })
+  streamRoute(app, { lm, program, config, streams })
+  programRoute(app, program)
+  await clientRoutes(app)
+  await playgroundRoutes(app)
+  return app
+}
+
+/** Pages served from this machine, on any port: what a developer's front end is. */
+const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
+
+/** The client's own request id where it is harmless in a log and a header; else one of ours. */
+function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {
+  return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : randomUUID()
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+function answerErrors(app: FastifyInstance): void {
+  app.setNotFoundHandler((request) => {
+    const path = request.url.split('?', 1)[0] as string
+    const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
+    if (allowed.length === 0)
+      throw new Problem(404, 'not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
+    const detail = `${excerpt(path)} takes ${allowed.join(', ')}, not ${request.method}.`
+    throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
+  })
+
+  app.setErrorHandler(answerError)
+}
+
+function answerError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply) {
+  const problem = error instanceof Problem ? error : problemOf(error, request)
+  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
+  logRefusal(request.log, problem, request.ip)
+  return reply
+    .status(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem.toBody(request.id)))
+}
+
+/** What Fastify throws before a handler runs, as a refusal that says what to change. */
+function problemOf(error: FastifyError, request: FastifyRequest): Problem {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem(
+        413,
+        'body_too_large',
+        `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`,
+      )
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
+      const sent = request.headers['content-type']
+        ? `'${excerpt(request.headers['content-type'])}'`
+        : 'no content type'
+      const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
+      return new Problem(415, 'unsupported_media_type', detail)
+    }
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new Problem(400, 'bad_body', "The body isn't as long as its content-length says.")
+    default:
+      if (error.statusCode !== undefined && error.statusCode < 500) {
+        return new Problem(400, 'bad_request', 'The request is malformed.')
+      }
+      return new Problem(500, 'internal', 'Something went wrong inside the service; its log says what.')
+  }
+}

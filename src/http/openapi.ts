@@ -1,0 +1,176 @@
+/**
+ * The OpenAPI document (3.1) of the service, made from the schemas that the code itself uses: what it says of a
+ * body or a frame is what is checked and sent.
+ */
+import { z } from 'zod'
+import manifest from '../../package.json' with { type: 'json' }
+import type { Config } from '../config.ts'
+import {
+  errorFrame,
+  frame,
+  predictionFrame,
+  programDescription,
+  statusFrame,
+  tokenFrame,
+  usageFrame,
+} from '../core/schemas.ts'
+import { MAX_FAULTS } from './problem.ts'
+import { liveness, readiness } from './routes/health.ts'
+import { questionSchema } from './routes/question.ts'
+
+const FRAMES = {
+  StatusFrame: statusFrame,
+  TokenFrame: tokenFrame,
+  UsageFrame: usageFrame,
+  PredictionFrame: predictionFrame,
+  ErrorFrame: errorFrame,
+}
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe('What to change.'),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z
+      .array(z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() }))
+      .max(MAX_FAULTS)
+      .optional()
+      .describe('The first faults of the body; if there are more, `detail` says how many.'),
+  })
+  .describe('Problem details (RFC 9457).')
+
+const jsonSchema = (schema: z.ZodType, io: 'input' | 'output') => {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' })
+  return rest
+}
+
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+const json = (name: string, description: string) => ({
+  description,
+  content: { 'application/json': { schema: ref(name) } },
+})
+const refusal = (description: string, headers?: Record<string, string>) => ({
+  description,
+  content: { 'application/problem+json': { schema: ref('Problem') } },
+  ...(headers && {
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, text]) => [
+        name,
+        { description: text, schema: { type: 'string' } },
+      ]),
+    ),
+  }),
+})
+
+const WRONG_HOST = refusal('The Host header has a name that the service does not answer to.')
+
+/** @returns the document, for `GET /openapi.json` and the pages made from it */
+export function openapi(config: Config) {
+  const frames = Object.keys(FRAMES)
+  const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
+  const unauthorized = config.API_KEYS && {
+    401: refusal('The key is missing or wrong, or stands in the address.', { 'www-authenticate': 'Bearer.' }),
+  }
+  const byType = (name: string) => name.replace('Frame', '').toLowerCase()
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tributary',
+      version: manifest.version,
+      description:
+        'Runs a program of language-model modules side by side and streams what each of them writes, as it ' +
+        'writes it, under the name of the module and the field it belongs to.',
+    },
+    paths: {
+      '/v1/stream': {
+        post: {
+          operationId: 'stream',
+          summary: 'Ask a question, read the run as it happens',
+          requestBody: { required: true, content: { 'application/json': { schema: ref('Question') } } },
+          ...secured,
+          responses: {
+            200: {
+              description:
+                'Server-sent events. Each is one `data:` line with the JSON of a frame, and a blank line; the ' +
+                'last is `data: [DONE]`. A stream ends in a prediction or in one error, then `[DONE]`; one ' +
+                'without `[DONE]` was cut. Comments (lines that begin with a colon) are signs of life.',
+              headers: {
+                'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
+              },
+              content: { 'text/event-stream': { schema: ref('Frame') } },
+            },
+            400: refusal('The body is wrong, or the question too long for the model.'),
+            ...unauthorized,
+            408: refusal('The body took too long.'),
+            413: refusal('The body is too large.'),
+            415: refusal('The body is not announced as JSON, or is compressed.'),
+            421: WRONG_HOST,
+            503: refusal('As many streams are open as can be, or the service is shutting down.', {
+              'retry-after': 'Seconds.',
+            }),
+          },
+        },
+      },
+      '/v1/program': {
+        get: {
+          operationId: 'program',
+          summary: 'What the program consists of: for boards and pages that show its runs',
+          ...secured,
+          responses: {
+            200: json('Program', 'Its predictors, in order.'),
+            ...unauthorized,
+            421: WRONG_HOST,
+          },
+        },
+      },
+      '/livez': {
+        get: {
+          operationId: 'livez',
+          summary: 'Does the process serve?',
+          responses: { 200: json('Liveness', 'Yes.'), 421: WRONG_HOST },
+        },
+      },
+      '/readyz': {
+        get: {
+          operationId: 'readyz',
+          summary: 'Can it take a question, and which model answers?',
+          responses: {
+            200: json('Readiness', 'Yes.'),
+            421: WRONG_HOST,
+            503: json('Readiness', 'Not now.'),
+          },
+        },
+      },
+    },
+    components: {
+      securitySchemes: {
+        bearerAuth: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The key of a client, where the service has keys (API_KEYS).',
+        },
+      },
+      schemas: {
+        Question: jsonSchema(questionSchema(config.MAX_QUESTION_CHARS), 'input'),
+        Frame: {
+          description: frame.description ?? 'One event of the stream.',
+          oneOf: frames.map(ref),
+          discriminator: {
+            propertyName: 'type',
+            mapping: Object.fromEntries(frames.map((name) => [byType(name), `#/components/schemas/${name}`])),
+          },
+        },
+        ...Object.fromEntries(
+          Object.entries(FRAMES).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
+        ),
+        Program: jsonSchema(programDescription, 'output'),
+        Problem: jsonSchema(problem, 'output'),
+        Liveness: jsonSchema(liveness, 'output'),
+        Readiness: jsonSchema(readiness, 'output'),
+      },
+    },
+  }
+}

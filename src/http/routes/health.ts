@@ -1,0 +1,31 @@
+/** `GET /livez`, `GET /readyz`: whether the process serves, and whether it can take a question. */
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { LM } from '../../core/lm.ts'
+import type { OpenStreams } from '../../runs/runs.ts'
+import { OPEN } from '../keys.ts'
+
+export const liveness = z.object({ status: z.literal('ok') })
+
+export const readiness = z.object({
+  status: z.enum(['ready', 'loading', 'draining']),
+  model: z.object({
+    provider: z.string(),
+    name: z.string(),
+    note: z.string().optional().describe('What not to expect of the model.'),
+  }),
+})
+
+/** @param isLoaded whether the model can answer */
+export function healthRoutes(
+  app: FastifyInstance,
+  { lm, streams, isLoaded }: { lm: LM; streams: OpenStreams; isLoaded: () => boolean },
+): void {
+  app.get('/livez', OPEN, (): z.infer<typeof liveness> => ({ status: 'ok' }))
+
+  app.get('/readyz', OPEN, (_request, reply): z.infer<typeof readiness> => {
+    const status = streams.isDraining ? 'draining' : isLoaded() ? 'ready' : 'loading'
+    reply.status(status === 'ready' ? 200 : 503)
+    return { status, model: lm.model }
+  })
+}

@@ -1,0 +1,48 @@
+/** `GET /`: the page, with its style, its icon and its script, all of it from memory. */
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance } from 'fastify'
+import { browserModule } from '../browser-module.ts'
+import { OPEN } from '../keys.ts'
+
+/**
+ * Nothing but the page's own files and its own service, and no text is ever taken for markup: with trusted types,
+ * a browser throws at `innerHTML` and its like.
+ */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+const HEADERS = {
+  'content-security-policy': POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+}
+
+const read = (name: string) => readFile(new URL(`../../playground/${name}`, import.meta.url), 'utf8')
+
+export async function playgroundRoutes(app: FastifyInstance): Promise<void> {
+  const files = [
+    { path: '/', type: 'text/html; charset=utf-8', text: await read('index.html') },
+    { path: '/page.css', type: 'text/css; charset=utf-8', text: await read('page.css') },
+    { path: '/page.svg', type: 'image/svg+xml', text: await read('page.svg') },
+    {
+      path: '/page.js',
+      type: 'text/javascript; charset=utf-8',
+      text: await browserModule('playground/page.ts'),
+    },
+  ]
+  // Without a key too: a browser sends none for a page and its files. The page asks for one.
+  for (const { path, type, text } of files) {
+    app.get(path, OPEN, (_request, reply) => reply.headers(HEADERS).type(type).send(text))
+  }
+}

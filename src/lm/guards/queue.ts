@@ -1,0 +1,68 @@
+/**
+ * Lets a few calls through at a time and the others wait in line, first come, first served. It goes around the
+ * timeouts, so that time spent in the line doesn't count as the model's silence.
+ */
+import { RunError } from '../../core/errors.ts'
+import type { LM } from '../../core/lm.ts'
+
+/** One call: in the line until it is given a slot. */
+type Place = { hasSlot: boolean; readonly called: PromiseWithResolvers<void> }
+
+/**
+ * A call that can't start at once says so in one `wait` delta.
+ *
+ * @param slots calls that may run at the same time
+ * @param waiting calls that may wait in line; one more is refused with `lm_busy`
+ */
+export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: number }): LM {
+  let running = 0
+  const line: Place[] = []
+
+  /** Gives back what the call has, a slot or its place in the line. Doing it twice does no harm. */
+  const leave = (place: Place) => {
+    if (!place.hasSlot) {
+      const at = line.indexOf(place)
+      if (at !== -1) line.splice(at, 1)
+      return
+    }
+    place.hasSlot = false
+    const next = line.shift() // gets this very slot, so that no newcomer can take it first
+    if (next) {
+      next.hasSlot = true
+      next.called.resolve()
+    } else {
+      running--
+    }
+  }
+
+  return {
+    ...lm,
+    async *stream(messages, options) {
+      const { signal } = options
+      signal.throwIfAborted()
+      const ahead = running + line.length
+      if (ahead >= slots + waiting) throw new RunError('lm_busy')
+      const place: Place = { hasSlot: running < slots, called: Promise.withResolvers() }
+      // Not left to `finally` alone: a consumer that reads nothing after the abort would keep others waiting.
+      const onAbort = () => {
+        leave(place)
+        place.called.resolve()
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      try {
+        if (place.hasSlot) {
+          running++
+        } else {
+          line.push(place)
+          yield [{ type: 'wait', reason: 'turn', message: `Waiting for a turn: ${ahead} ahead…` }]
+          await place.called.promise
+          signal.throwIfAborted()
+        }
+        yield* lm.stream(messages, options)
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+        leave(place)
+      }
+    },
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Worked examples for predictors that bring none. A very small model needs them: a grammar alone makes it write
+ * the format around garbage, and after a single example it keeps repeating that one. They fit any signature,
+ * so what they say depends on a field's place and not on its name.
+ */
+import { demoTurns, type Message, type Values } from '../../core/adapters/chat/prompt.ts'
+import { REASONING, type Signature } from '../../core/signature.ts'
+
+type Topic = {
+  readonly question: string
+  /** The reasoning. It begins with the question again, so that the model keeps to its own. */
+  readonly plan: string
+  /** What one predictor writes for another to read. */
+  readonly notes: readonly string[]
+  /** What a predictor makes of such notes. */
+  readonly prose: readonly string[]
+}
+
+const TOPICS: readonly Topic[] = [
+  {
+    question: 'Why do cats purr?',
+    plan: 'Why do cats purr? It helps to look at when cats purr, and then at what purring does for them.',
+    notes: [
+      '- Cats purr when they rest near people they trust.\n- Kittens purr while they drink milk.\n- Hurt cats may purr to calm themselves.',
+      '- The muscles of the throat move the vocal cords of a cat.\n- The air hums as the cat breathes in and out.\n- Big cats such as lions roar and do not purr.',
+      '- Purring costs a cat little strength.\n- Nobody can ask a cat what it feels.\n- A purring cat is not always a happy one.',
+    ],
+    prose: [
+      'Cats purr for more than one reason. Purring tells a mother that her kittens are well. It also keeps a cat calm when it is afraid or in pain.',
+      'A cat purrs with the muscles of its throat. The sound is low, and it lasts as long as the cat breathes.',
+    ],
+  },
+  {
+    question: 'How is paper made from wood?',
+    plan: 'How is paper made? First comes what wood is made of, then the steps that turn wood into paper.',
+    notes: [
+      '- Machines cut the wood into small chips.\n- The chips are boiled with salts until soft fibres are left.\n- A net lifts the fibres out of the water.',
+      '- Wood is full of long fibres that hold on to each other.\n- Hot rollers press the water out of the sheet.\n- One tree gives several thousand sheets of paper.',
+      '- Paper can be made again from old paper.\n- The mills use much water.\n- The fibres get shorter each time.',
+    ],
+    prose: [
+      'Paper is made by boiling wood chips to a pulp. The pulp flows onto a net, and the water drains away. Hot rollers then press and dry the sheet of paper.',
+      'Wood turns into paper in three steps. It is boiled, spread out and dried.',
+    ],
+  },
+]
+
+/**
+ * What the examples are about. Asked something that it can't make sense of, the model falls back on them; so it
+ * is discouraged from these words where the prompt's own question has none of them.
+ */
+export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper', 'wood', 'chips', 'pulp']
+
+/** The examples, as turns to put between the system message and the question. */
+export function localDemos(signature: Signature): Message[] {
+  return TOPICS.flatMap((topic) => demoTurns(signature, valuesOf(signature, topic)))
+}
+
+/**
+ * The field `question`, or else the first input, is asked. Other inputs are notes. So are the outputs of a
+ * predictor that reads nothing but the question; one that reads more turns notes into prose.
+ */
+function valuesOf({ inputs, outputs }: Signature, { question, plan, notes, prose }: Topic): Values {
+  const asked = inputs.includes('question') ? 'question' : inputs[0]
+  const read = inputs.filter((name) => name !== asked)
+  const written = outputs.filter((name) => name !== REASONING)
+  const nth = (texts: readonly string[], index: number) => texts[index % texts.length] as string
+  const others = read.length > 0 ? prose : notes
+  return Object.fromEntries([
+    ...inputs.map((name) => [name, name === asked ? question : nth(notes, read.indexOf(name))]),
+    ...outputs.map((name) => [name, name === REASONING ? plan : nth(others, written.indexOf(name))]),
+  ])
+}

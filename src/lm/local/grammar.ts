@@ -1,0 +1,23 @@
+/**
+ * Signature -> a grammar in GBNF, llama.cpp's notation. The engine samples only tokens that the grammar allows,
+ * so even a very small model writes the format of `core/adapters/chat/prompt.ts`. It says nothing about what is in the fields.
+ */
+import { COMPLETED, REASONING, type Signature } from '../../core/signature.ts'
+
+/**
+ * The shape of a field's text. A sentence has an upper and a lower bound in characters: without them a small
+ * model either stops at once or never. It can't hold what a marker is made of, nor a line feed. Letters of other
+ * scripts than Latin may begin it.
+ */
+const TEXT = String.raw`
+plan ::= sent (" " sent)?
+body ::= sent (" " sent){0,2} | item ("\n" item){2}
+item ::= "- " sent
+sent ::= [A-Z¡¿\u00C0-\u1FFF\u3040-\uD7FF] [^\[\]{}\n#.!?。！？]{12,180} [.!?。！？]`
+
+/** The grammar of a completion: every output field in signature order, then the end. */
+export function grammarOf({ outputs }: Signature): string {
+  // Field names stand in literals only, and they have nothing in them to escape. Rule names can't hold a `_`.
+  const fields = outputs.map((name) => `"[[ ## ${name} ## ]]\\n" ${name === REASONING ? 'plan' : 'body'}`)
+  return `root ::= ${[...fields, `"[[ ## ${COMPLETED} ## ]]"`].join(' "\\n\\n" ')}${TEXT}\n`
+}

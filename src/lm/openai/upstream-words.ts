@@ -1,0 +1,49 @@
+/** What an upstream says of its troubles, made fit for clients. */
+import { isIPv6 } from 'node:net'
+import type { Strike } from '../../secrets.ts'
+
+/** What may be an IPv6 address, in brackets or not. */
+const IPV6 = /\[?((?:[0-9a-f]*:){2,}(?:[0-9a-f]+(?:\.\d+)*)?)(?:%\w+)?(?:\](?::\d+)?)?/gi
+
+/** Words with dots between them that are no host: classes of errors, such as `litellm.InternalServerError`. */
+const ERROR_CLASS = /\.[A-Z]\w*(?:Error|Exception|Timeout|Warning)$/
+
+/**
+ * Words of an upstream, fit to be shown to a client: the first line, at most 200 characters, without the configured
+ * secrets, and without what looks like a key, an address or a host name.
+ *
+ * @param said a string, or an object whose `message` or `detail` is one
+ * @param strike takes the configured secrets out: whatever they look like, and before anything else is cut
+ */
+export function clean(said: unknown, strike: Strike): string {
+  return (
+    strike(wordsIn(said))
+      .slice(0, 1_000)
+      .split(/[\r\n]/, 1)[0] as string
+  ) // no more, since these patterns are not linear
+    .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[address]')
+    .replace(/\b(sk|pk)[-_]\S{6,}|\bbearer\s+\S{6,}|\b(api[-_ ]?)?(key|token)\s*[:=]\s*\S{6,}/gi, '[key]')
+    .replace(/\b(key|token)\s+(?=\S*\d)\S{6,}/gi, '[key]')
+    .replace(/\b[\w-]{32,}/g, '[key]')
+    .replace(IPV6, (words, address: string) => (isIPv6(address) ? '[address]' : words))
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}(:\d+)?/g, '[address]')
+    .replace(/\b(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,})(:\d+)?\b/gi, (words) =>
+      ERROR_CLASS.test(words) ? words : '[address]',
+    )
+    .slice(0, 200)
+    .trim()
+}
+
+/**
+ * The sentence in a body or an event that tells of an error. Servers put it under `message` or `detail` (FastAPI, with
+ * a list of faults under it for a body that it refuses), in an `error` or at the top, and some send a list of one.
+ *
+ * @returns '' where there is none
+ */
+export function wordsIn(said: unknown): string {
+  if (typeof said === 'string') return said
+  if (Array.isArray(said)) return wordsIn(said[0])
+  if (typeof said !== 'object' || said === null) return ''
+  const { error, message, detail, msg } = said as Record<string, unknown>
+  return wordsIn(error ?? message ?? detail ?? msg)
+}
