@@ -7,10 +7,10 @@ import { follow } from '../async/follow.ts'
 import { type FieldChunk, FieldParser } from './adapters/chat/field-parser.ts'
 import { prompt, type Values } from './adapters/chat/prompt.ts'
 import { asRunError, RunError } from './errors.ts'
+import { REASONING } from './format.ts'
 import type { Frame } from './frame.ts'
 import type { Delta, LM } from './lm.ts'
 import type { Predictor } from './predictor.ts'
-import { REASONING } from './signature.ts'
 
 /** What a client can ask for beyond the fields themselves. */
 export type Include = { readonly reasoning: boolean; readonly usage: boolean }
@@ -21,9 +21,11 @@ export type Run = {
   /** Aborts the call; its reason is what the call then throws. */
   readonly signal: AbortSignal
   readonly include: Include
-  /** Sends frames, in order. Gives a promise only when the reader must be waited for: the back-pressure. */
-  readonly emit: (frames: readonly Frame[]) => Promise<void> | undefined
+  readonly emit: Emit
 }
+
+/** Sends frames, in order. Gives a promise only when the reader must be waited for: the back-pressure. */
+export type Emit = (frames: readonly Frame[]) => Promise<void> | undefined
 
 /** Which predictor of the program is called, and for the how manieth time in this run, from 1. */
 export type Site = {

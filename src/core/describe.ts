@@ -1,7 +1,7 @@
 /** A program -> its description. Nothing is declared twice: it follows from the program's predictors alone. */
 import type { ProgramDescription } from './description.ts'
+import { REASONING } from './format.ts'
 import type { Program } from './program.ts'
-import { REASONING } from './signature.ts'
 
 export function describe({ places }: Pick<Program<never>, 'places'>): ProgramDescription {
   const makersOf = (field: string) => places.filter(({ predictor }) => predictor.outputs.includes(field))

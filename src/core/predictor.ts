@@ -2,14 +2,8 @@
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
  * in `call.ts`.
  */
-import {
-  type InputsOf,
-  type OutputsOf,
-  REASONING,
-  type Reasoning,
-  type Signature,
-  signature,
-} from './signature.ts'
+import { REASONING, type Reasoning } from './format.ts'
+import { type InputsOf, type OutputsOf, type Signature, signature } from './signature.ts'
 
 export type Predictor<In extends string = string, Out extends string = string> = Signature<In, Out> & {
   readonly kind: 'predictor'

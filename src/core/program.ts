@@ -5,6 +5,7 @@
  */
 
 import type { Values } from './adapters/chat/prompt.ts'
+import { isName } from './format.ts'
 import type { Predictor } from './predictor.ts'
 
 /** What a module says when its work begins and when it is done. */
@@ -108,7 +109,7 @@ function placesOf(name: string, part: Predictor | Module): Place[] {
 }
 
 function checkName(name: string): void {
-  if (!/^[A-Za-z_]\w*$/.test(name)) {
+  if (!isName(name)) {
     throw new TypeError(`'${name}' can't name a part of a program; use letters, digits and _.`)
   }
 }

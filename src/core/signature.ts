@@ -2,18 +2,12 @@
  * A signature says what goes in and what comes out: `'question, brainstorm -> answer'`. It is read twice from
  * the same text: as a value, for the prompt and the parser, and as a type, so that a wrong name doesn't compile.
  */
+import { COMPLETED, isName } from './format.ts'
 
 export type Signature<In extends string = string, Out extends string = string> = {
   readonly inputs: readonly In[]
   readonly outputs: readonly Out[]
 }
-
-/** The field that chain of thought puts first, and the lane in which a model's native reasoning travels. */
-export const REASONING = 'reasoning'
-export type Reasoning = typeof REASONING
-
-/** The marker's name that ends a completion, so no field can be called by it. */
-export const COMPLETED = 'completed'
 
 type Space = ' ' | '\t' | '\n' | '\r'
 type Trim<S extends string> = S extends `${Space}${infer Rest}`
@@ -27,8 +21,6 @@ type Names<S extends string> = S extends `${infer Head},${infer Tail}` ? Trim<He
 export type InputsOf<S extends string> = S extends `${infer In}->${string}` ? Names<In> : never
 /** The output names in a signature's text, as a union of literals. */
 export type OutputsOf<S extends string> = S extends `${string}->${infer Out}` ? Names<Out> : never
-
-const NAME = /^[A-Za-z_]\w*$/
 
 /**
  * Reads a signature.
@@ -46,7 +38,7 @@ export function signature<const S extends string>(text: S): Signature<InputsOf<S
   ]
   const seen = new Set<string>([COMPLETED])
   for (const name of [...inputs, ...outputs]) {
-    if (!NAME.test(name)) throw fault(`has the field name '${name}'; names are letters, digits and _`)
+    if (!isName(name)) throw fault(`has the field name '${name}'; names are letters, digits and _`)
     if (seen.has(name))
       throw fault(`uses the field name '${name}', which is ${name === COMPLETED ? 'reserved' : 'taken'}`)
     seen.add(name)

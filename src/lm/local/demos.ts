@@ -4,7 +4,8 @@
  * so what they say depends on a field's place and not on its name.
  */
 import { demoTurns, type Message, type Values } from '../../core/adapters/chat/prompt.ts'
-import { REASONING, type Signature } from '../../core/signature.ts'
+import { REASONING } from '../../core/format.ts'
+import type { Signature } from '../../core/signature.ts'
 
 type Topic = {
   readonly question: string

@@ -2,7 +2,8 @@
  * Signature -> a grammar in GBNF, llama.cpp's notation. The engine samples only tokens that the grammar allows,
  * so even a very small model writes the format of `core/adapters/chat/prompt.ts`. It says nothing about what is in the fields.
  */
-import { COMPLETED, REASONING, type Signature } from '../../core/signature.ts'
+import { COMPLETED, marker, REASONING } from '../../core/format.ts'
+import type { Signature } from '../../core/signature.ts'
 
 /**
  * The shape of a field's text. A sentence has an upper and a lower bound in characters: without them a small
@@ -18,6 +19,6 @@ sent ::= [A-Z¡¿\u00C0-\u1FFF\u3040-\uD7FF] [^\[\]{}\n#.!?。！？]{12,180} [.
 /** The grammar of a completion: every output field in signature order, then the end. */
 export function grammarOf({ outputs }: Signature): string {
   // Field names stand in literals only, and they have nothing in them to escape. Rule names can't hold a `_`.
-  const fields = outputs.map((name) => `"[[ ## ${name} ## ]]\\n" ${name === REASONING ? 'plan' : 'body'}`)
-  return `root ::= ${[...fields, `"[[ ## ${COMPLETED} ## ]]"`].join(' "\\n\\n" ')}${TEXT}\n`
+  const fields = outputs.map((name) => `"${marker(name)}\\n" ${name === REASONING ? 'plan' : 'body'}`)
+  return `root ::= ${[...fields, `"${marker(COMPLETED)}"`].join(' "\\n\\n" ')}${TEXT}\n`
 }

@@ -12,7 +12,7 @@
  * a surrogate pair, since readers in Python can't join it to the second. No character is matched twice: what a cut marker has matched so far is kept as a position in the markers, not as text to
  * be read again, so that n characters cost O(n) however they are cut.
  */
-import { COMPLETED, REASONING } from '../../signature.ts'
+import { COMPLETED, marker, REASONING } from '../../format.ts'
 
 export type FieldChunk = { readonly field: string; chunk: string; isLast: boolean }
 
@@ -103,7 +103,6 @@ class Text {
 }
 
 const isSpace = (character: string) => character.trim() === ''
-const markerOf = (name: string) => `[[ ## ${name} ## ]]`
 const NONE: readonly string[] = []
 
 export class FieldParser {
@@ -127,7 +126,7 @@ export class FieldParser {
   /** @param fields the output fields, in signature order */
   constructor(fields: readonly string[]) {
     this.#fields = fields
-    for (const name of [...fields, COMPLETED]) this.#open.set(markerOf(name), name)
+    for (const name of [...fields, COMPLETED]) this.#open.set(marker(name), name)
     this.#markers = [...this.#open.keys()]
     this.#candidates = this.#markers
   }

@@ -2,8 +2,9 @@
  * Signature + inputs -> chat messages, in DSPy's layout: the fields between `[[ ## name ## ]]` markers, demos as
  * earlier turns of the conversation, and `[[ ## completed ## ]]` at the end of each answer.
  */
+import { COMPLETED, marker } from '../../format.ts'
 import type { Predictor } from '../../predictor.ts'
-import { COMPLETED, type Signature } from '../../signature.ts'
+import type { Signature } from '../../signature.ts'
 
 export type Message = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
 
@@ -30,8 +31,6 @@ export function demoTurns(signature: Signature, demo: Values): [Message, Message
     { role: 'assistant', content: `${fields(signature.outputs, demo)}\n\n${marker(COMPLETED)}` },
   ]
 }
-
-const marker = (name: string) => `[[ ## ${name} ## ]]`
 
 const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
 

@@ -1,0 +1,17 @@
+/**
+ * What prompt, parser and grammar share of the format in which a completion is written. It is DSPy's: a line
+ * `[[ ## name ## ]]` opens a field, and `[[ ## completed ## ]]` ends the completion.
+ */
+
+/** The field that chain of thought puts first, and the lane in which a model's native reasoning travels. */
+export const REASONING = 'reasoning'
+export type Reasoning = typeof REASONING
+
+/** The marker's name that ends a completion, so no field can be called by it. */
+export const COMPLETED = 'completed'
+
+/** The marker that opens a field, or with {@link COMPLETED} ends the completion. */
+export const marker = (name: string): string => `[[ ## ${name} ## ]]`
+
+/** Whether a field, a predictor or a module can be called so: markers and frames hold names as they are. */
+export const isName = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text)
