@@ -1,14 +1,12 @@
 /** The service from its configuration to its end: language model, application, drain. */
 import { once } from 'node:events'
+import { compose } from './compose.ts'
 import { ConfigError, readConfig, secretsOf } from './config.ts'
 import { modelName } from './core/lm.ts'
 import { buildApp } from './http/app.ts'
 import { isLoopback } from './http/hosts.ts'
-import { createLM } from './lm/create.ts'
 import { createLogger } from './log.ts'
 import { lastWord } from './output.ts'
-import { parallelComposer as program } from './programs/parallel-composer.ts'
-import { OpenStreams } from './runs/runs.ts'
 
 /**
  * Serves until it is told to stop, and ends the process: with 0, with 2 where the configuration is wrong, or with 1
@@ -30,15 +28,14 @@ export async function serve(stopping: AbortSignal): Promise<never> {
 async function run(stopping: AbortSignal): Promise<void> {
   const config = readConfig(process.env)
   const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) })
-  const predictors = program.places.map(({ predictor }) => predictor)
-  const lm = createLM(config, predictors, (message) => logger.info(message))
-  const streams = new OpenStreams(config.MAX_STREAMS)
+  const parts = compose(config, (message) => logger.info(message))
+  const { lm, runs } = parts
   let isLoaded = false
-  const app = await buildApp({ lm, program, config, logger, streams, isLoaded: () => isLoaded })
+  const app = await buildApp({ ...parts, config, logger, isLoaded: () => isLoaded })
 
   const stopped = aborted(stopping).then(async () => {
-    logger.info({ signal: stopping.reason, open_streams: streams.size }, 'draining')
-    await streams.drain(config.DRAIN_MS)
+    logger.info({ signal: stopping.reason, open_streams: runs.size }, 'draining')
+    await runs.drain(config.DRAIN_MS)
     app.server.closeAllConnections() // those whose readers take nothing, and idle ones
     await app.close()
     await lm.close?.()

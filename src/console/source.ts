@@ -1,13 +1,10 @@
 /** Where a run comes from: this very process, or a running service. Whoever shows it can't tell. */
 import { randomUUID } from 'node:crypto'
 import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
+import { compose } from '../compose.ts'
 import { readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
-import { RunError } from '../core/errors.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
-import { streamify } from '../core/streamify.ts'
-import { createLM } from '../lm/create.ts'
-import { parallelComposer as program } from '../programs/parallel-composer.ts'
 
 export type Source = {
   /** Which model answers, for people. */
@@ -28,28 +25,25 @@ export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSi
  */
 export async function thisProcess(log: (message: string) => void): Promise<Source> {
   const config = readConfig(process.env)
-  const predictors = program.places.map(({ predictor }) => predictor)
-  const lm = createLM(config, predictors, log)
+  const { lm, program, runs } = compose(config, log)
   await lm.load?.()
   return {
     model: modelName(lm.model),
     program: describe(program),
     async *ask(question, { reasoning, signal }) {
-      const timeout = new AbortController()
-      const timer = setTimeout(() => timeout.abort(new RunError('run_timeout')), config.RUN_TIMEOUT_MS)
-      const run = streamify(
-        program,
-        { question },
-        { lm, signal: AbortSignal.any([signal, timeout.signal]), id: randomUUID(), include: { reasoning } },
-      )
+      const run = runs.start({ question }, { id: randomUUID(), include: { reasoning } })
+      const onAbort = () => run.abort(signal.reason)
+      signal.addEventListener('abort', onAbort)
+      if (signal.aborted) onAbort()
       try {
         for await (const frames of run.frames) {
           if (signal.aborted) break
           yield* frames
         }
       } finally {
-        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
         await run.finished
+        run.leave()
       }
     },
     close: async () => lm.close?.(),

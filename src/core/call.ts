@@ -16,7 +16,7 @@ import type { Predictor } from './predictor.ts'
 export type Include = { readonly reasoning: boolean; readonly usage: boolean }
 
 /** What a call is handed by its run. */
-export type Run = {
+export type CallContext = {
   readonly lm: LM
   /** Aborts the call; its reason is what the call then throws. */
   readonly signal: AbortSignal
@@ -74,7 +74,7 @@ const USAGE_MS = 500
  * @throws RunError that names the predictor; the signal's reason when aborted
  */
 export async function callPredictor(
-  run: Run,
+  run: CallContext,
   site: Site,
   inputs: Values,
   report: CallReport,
@@ -94,7 +94,7 @@ export async function callPredictor(
 }
 
 /** Asks the LM and sends what becomes of its deltas, until the completion is over. */
-async function read(completion: Completion, run: Run, site: Site, inputs: Values): Promise<void> {
+async function read(completion: Completion, run: CallContext, site: Site, inputs: Values): Promise<void> {
   const { lm, include, emit } = run
   const { controller, unfollow } = follow(run.signal)
   const { signal } = controller

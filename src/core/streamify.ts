@@ -2,11 +2,10 @@
  * Program + inputs -> one ordered stream of frames. A run is not its connection: it produces frames until it is
  * done or aborted, and whoever reads them is a stranger to it.
  */
-
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
 import type { Values } from './adapters/chat/prompt.ts'
-import { type CallReport, callPredictor, type Include, newReport, type Run } from './call.ts'
+import { type CallContext, type CallReport, callPredictor, type Include, newReport } from './call.ts'
 import { asRunError, RunError } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { LM } from './lm.ts'
@@ -26,7 +25,8 @@ export type RunOptions = {
   readonly include?: Partial<Include>
 }
 
-export type RunningProgram = {
+/** A program that has been started. */
+export type Run = {
   /** Everything that has come since the last read, as soon as there is something. One reader. */
   readonly frames: Outlet<Frame>
   /** Settles when nothing of the run is left: every call has ended. Gives what it failed of; never rejects. */
@@ -40,10 +40,10 @@ export function streamify<Inputs extends Values>(
   program: Program<Inputs>,
   inputs: Inputs,
   { lm, signal, id, include }: RunOptions,
-): RunningProgram {
+): Run {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
-  const run: Run = {
+  const run: CallContext = {
     lm,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, ...include },

@@ -10,10 +10,9 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import type { Parts } from '../compose.ts'
 import type { Config } from '../config.ts'
-import type { LM } from '../core/lm.ts'
-import type { Program } from '../core/program.ts'
-import type { OpenStreams } from '../runs/runs.ts'
+import { NotAdmitted } from '../runs/runs.ts'
 import { refuseBadRequests } from './bad-requests.ts'
 import { limitConnections } from './connections.ts'
 import { refuseOtherHosts } from './hosts.ts'
@@ -33,12 +32,9 @@ import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 /** Bytes of a body. */
 const BODY_LIMIT = 128 * 1024
 
-export type AppDeps = {
-  readonly lm: LM
-  readonly program: Program
+export type AppDeps = Parts & {
   readonly config: Config
   readonly logger: FastifyBaseLogger
-  readonly streams: OpenStreams
   /** Whether the model can answer. */
   readonly isLoaded: () => boolean
   /** Milliseconds that a client may take to send a request whole. */
@@ -50,7 +46,7 @@ export async function buildApp({
   program,
   config,
   logger,
-  streams,
+  runs,
   isLoaded,
   requestTimeoutMs = 30_000,
 }: AppDeps): Promise<FastifyInstance> {
@@ -93,8 +89,8 @@ export async function buildApp({
   acceptJsonOnly(app)
 
   await docsRoutes(app, openapi(config))
-  healthRoutes(app, { lm, streams, isLoaded })
-  streamRoute(app, { lm, program, config, streams })
+  healthRoutes(app, { lm, runs, isLoaded })
+  streamRoute(app, { lm, program, runs, config })
   programRoute(app, program)
   await clientRoutes(app)
   await playgroundRoutes(app)
@@ -124,7 +120,11 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(answerError)
 }
 
-function answerError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply) {
+function answerError(
+  error: FastifyError | Problem | NotAdmitted,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const problem = error instanceof Problem ? error : problemOf(error, request)
   if (problem.status === 500) request.log.error({ err: error }, 'request failed')
   logRefusal(request.log, problem, request.ip)
@@ -135,8 +135,12 @@ function answerError(error: FastifyError | Problem, request: FastifyRequest, rep
     .send(JSON.stringify(problem.toBody(request.id)))
 }
 
-/** What Fastify throws before a handler runs, as a refusal that says what to change. */
-function problemOf(error: FastifyError, request: FastifyRequest): Problem {
+/** What is thrown before a stream begins, as a refusal that says what to change. */
+function problemOf(error: FastifyError | NotAdmitted, request: FastifyRequest): Problem {
+  if (error instanceof NotAdmitted) {
+    const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`
+    return new Problem(503, error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
+  }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem(

@@ -108,7 +108,7 @@ export function openapi(config: Config) {
             413: refusal('The body is too large.'),
             415: refusal('The body is not announced as JSON, or is compressed.'),
             421: WRONG_HOST,
-            503: refusal('As many streams are open as can be, or the service is shutting down.', {
+            503: refusal('The limit of open streams is reached, or the service is shutting down.', {
               'retry-after': 'Seconds.',
             }),
           },

@@ -1,16 +1,59 @@
-/** The streams that are open: how many there may be, and how they end when the process does. */
+/**
+ * The runs that are under way: how many there may be, how long each may take, and how they end when the process does.
+ * It knows nothing of who reads them.
+ */
 import { RunError } from '../core/errors.ts'
-import { Problem } from '../http/problem.ts'
+import type { LM } from '../core/lm.ts'
+import type { Program, Question } from '../core/program.ts'
+import { type Run, type RunOptions, streamify } from '../core/streamify.ts'
 
-export class OpenStreams {
-  readonly #max: number
+/** Why a run can't be admitted, in a sentence. */
+const REASONS = {
+  shutting_down: 'The service is shutting down.',
+  too_many_streams: 'The limit of open streams is reached.',
+} as const
+
+/** Seconds after which asking again makes sense; runs take some seconds. */
+const RETRY_AFTER = 5
+
+/** No more runs are taken for now. */
+export class NotAdmitted extends Error {
+  override readonly name = 'NotAdmitted'
+  readonly code: keyof typeof REASONS
+  /** Seconds until asking again makes sense. */
+  readonly retryAfter = RETRY_AFTER
+
+  constructor(code: keyof typeof REASONS) {
+    super(REASONS[code])
+    this.code = code
+  }
+}
+
+/** A run that takes up one of the places there are. */
+export type AdmittedRun = Run & {
+  /** Ends it; the reason becomes its error. */
+  readonly abort: (reason: RunError) => void
+  /** Gives its slot back: call it once nothing is left of the run and of its reader. */
+  readonly leave: () => void
+}
+
+export type RunsOptions = {
+  readonly lm: LM
+  readonly program: Program
+  /** Runs that may be under way at the same time. */
+  readonly max: number
+  /** Milliseconds that a run may take. */
+  readonly timeoutMs: number
+}
+
+export class Runs {
+  readonly #options: RunsOptions
   readonly #open = new Set<AbortController>()
   #isDraining = false
   #onEmpty: (() => void) | undefined
 
-  /** @param max streams that may be open at the same time */
-  constructor(max: number) {
-    this.#max = max
+  constructor(options: RunsOptions) {
+    this.#options = options
   }
 
   get size(): number {
@@ -22,26 +65,31 @@ export class OpenStreams {
   }
 
   /**
-   * Lets a stream in. Abort the controller to end its run; call {@link leave} once nothing is left of it.
+   * Starts a run of the program.
    *
-   * @throws Problem 503 when no more are taken
+   * @throws NotAdmitted when no more are taken
    */
-  enter(): AbortController {
-    if (this.#isDraining) throw unavailable('shutting_down', 'The service is shutting down.')
-    if (this.#open.size >= this.#max)
-      throw unavailable('too_many_streams', 'As many streams are open as can be.')
+  start(inputs: Question, { id, include = {} }: Pick<RunOptions, 'id' | 'include'>): AdmittedRun {
+    if (this.#isDraining) throw new NotAdmitted('shutting_down')
+    const { lm, program, max, timeoutMs } = this.#options
+    if (this.#open.size >= max) throw new NotAdmitted('too_many_streams')
     const controller = new AbortController()
     this.#open.add(controller)
-    return controller
-  }
-
-  leave(controller: AbortController): void {
-    this.#open.delete(controller)
-    if (this.#open.size === 0) this.#onEmpty?.()
+    const timer = setTimeout(() => controller.abort(new RunError('run_timeout')), timeoutMs)
+    const run = streamify(program, inputs, { lm, signal: controller.signal, id, include })
+    run.finished.then(() => clearTimeout(timer))
+    return {
+      ...run,
+      abort: (reason) => controller.abort(reason),
+      leave: () => {
+        this.#open.delete(controller)
+        if (this.#open.size === 0) this.#onEmpty?.()
+      },
+    }
   }
 
   /**
-   * Takes no more streams, and waits for the open ones.
+   * Takes no more runs, and waits for those under way.
    *
    * @param ms after which those that are left end with `shutting_down`; they have a second to say so
    */
@@ -57,12 +105,4 @@ export class OpenStreams {
     await empty
     clearTimeout(timer)
   }
-}
-
-/** Seconds after which asking again makes sense; runs take some seconds. */
-const RETRY_AFTER = '5'
-
-function unavailable(code: string, sentence: string): Problem {
-  const detail = `${sentence} Ask again in ${RETRY_AFTER} seconds.`
-  return new Problem(503, code, detail, { headers: { 'retry-after': RETRY_AFTER } })
 }

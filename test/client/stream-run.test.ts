@@ -131,7 +131,7 @@ test('a key goes into a header, and a missing or wrong one is a refusal', async 
 
 test('a refusal says when to ask again', async (t) => {
   const service = await Service.start(t)
-  await service.streams.drain(0)
+  await service.runs.drain(0)
   await assert.rejects(all(streamRun({ url: service.url, question: 'why' })), (error) => {
     return error instanceof RefusedError && error.code === 'shutting_down' && error.retryAfter === 5
   })

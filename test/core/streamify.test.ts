@@ -9,7 +9,7 @@ import type { CallOptions, Delta, LM } from '../../src/core/lm.ts'
 import { chainOfThought, predict } from '../../src/core/predictor.ts'
 import { module, type Program, program } from '../../src/core/program.ts'
 import { frame as frameSchema } from '../../src/core/schemas.ts'
-import { type RunningProgram, type RunOptions, streamify } from '../../src/core/streamify.ts'
+import { type Run, type RunOptions, streamify } from '../../src/core/streamify.ts'
 import { parallelComposer } from '../../src/programs/parallel-composer.ts'
 import { clock } from '../support/clock.ts'
 import { cutAt, cuts, marker, nastyText } from '../support/corpus.ts'
@@ -18,11 +18,11 @@ import { abortion, answer, type Deltas, lmOf, saying, silence, stop, text, thoug
 const QUESTION = { question: 'Why?' }
 const never = new AbortController().signal
 
-function start(program: Program, lm: LM, options: Partial<RunOptions> = {}): RunningProgram {
+function start(program: Program, lm: LM, options: Partial<RunOptions> = {}): Run {
   return streamify(program, QUESTION, { lm, signal: never, id: 'run-1', ...options })
 }
 
-async function framesOf(run: RunningProgram): Promise<Frame[]> {
+async function framesOf(run: Run): Promise<Frame[]> {
   const frames = (await Array.fromAsync(run.frames)).flat()
   for (const one of frames) assert.deepEqual(frameSchema.parse(one), one)
   return frames

@@ -91,7 +91,7 @@ test('C9b 1,000 questions sent at once on one connection start no more than sixt
   client.socket.write(rawQuestion('Q').repeat(1_000))
   await client.closed
   await fetch(`${service.url}/livez`) // by now the service has seen all of them
-  const runs = service.streams.size + service.ends.length
+  const runs = service.runs.size + service.ends.length
   assert.ok(runs <= 16, `${runs} runs`)
   await service.assertQuiet(...Array(runs).fill('client_closed'))
 })

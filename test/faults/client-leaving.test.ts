@@ -44,7 +44,7 @@ test('C1 clients that leave as soon as they have asked leave nothing behind', as
     await once(socket, 'close')
   }
   await fetch(`${service.url}/livez`) // by now the service has seen all of them
-  const runs = service.streams.size + service.ends.length
+  const runs = service.runs.size + service.ends.length
   await service.assertQuiet(...Array(runs).fill('client_closed'))
 })
 
@@ -131,7 +131,7 @@ test('C9 10,000 clients that connect and leave cost nothing that stays', async (
       await Promise.all(Array.from({ length: 100 }, (_, index) => leave(nth + index)))
     }
     // Each run has ended once no stream is open and no request; what is known of them is let go.
-    while (service.streams.size > 0) await service.log.next()
+    while (service.runs.size > 0) await service.log.next()
     await Promise.all(service.upstream.exchanges.map(({ closed }) => closed))
     for (const { outcome } of service.ends) assert.equal(outcome, 'client_closed')
     service.upstream.exchanges.length = 0

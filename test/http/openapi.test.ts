@@ -186,7 +186,7 @@ test('/livez says that the process serves, /readyz that it can answer and with w
     200,
     { status: 'ready', model: { provider: 'openai', name: 'some-model' } },
   ])
-  const drained = service.streams.drain(0)
+  const drained = service.runs.drain(0)
   assert.equal((await read('/readyz'))[0], 503)
   assert.equal((await read('/livez'))[0], 200)
   await drained

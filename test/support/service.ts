@@ -5,15 +5,15 @@ import { connect, type Server, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { compose } from '../../src/compose.ts'
 import { readConfig, secretsOf } from '../../src/config.ts'
 import type { ErrorFrame, Frame, PredictionFrame } from '../../src/core/frame.ts'
 import type { Program } from '../../src/core/program.ts'
 import { frame } from '../../src/core/schemas.ts'
 import { buildApp } from '../../src/http/app.ts'
-import { createLM } from '../../src/lm/create.ts'
 import { createLogger } from '../../src/log.ts'
 import { parallelComposer } from '../../src/programs/parallel-composer.ts'
-import { OpenStreams } from '../../src/runs/runs.ts'
+import type { Runs } from '../../src/runs/runs.ts'
 import { type Script, Upstream } from './upstream.ts'
 
 export const KEY = 'sk-test-0123456789abcdef'
@@ -60,14 +60,14 @@ export class Service {
   readonly url: string
   readonly server: Server
   readonly upstream: Upstream
-  readonly streams: OpenStreams
+  readonly runs: Runs
   readonly log: LogLines
 
-  constructor(url: string, server: Server, upstream: Upstream, streams: OpenStreams, log: LogLines) {
+  constructor(url: string, server: Server, upstream: Upstream, runs: Runs, log: LogLines) {
     this.url = url
     this.server = server
     this.upstream = upstream
-    this.streams = streams
+    this.runs = runs
     this.log = log
   }
 
@@ -89,10 +89,9 @@ export class Service {
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
-    const lm = createLM(config, [], () => {})
-    const streams = new OpenStreams(config.MAX_STREAMS)
-    const isLoaded = () => true
-    const app = await buildApp({ lm, program, config, logger, streams, isLoaded, requestTimeoutMs })
+    const parts = compose(config, () => {}, program)
+    const { lm, runs } = parts
+    const app = await buildApp({ ...parts, config, logger, isLoaded: () => true, requestTimeoutMs })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     t.after(async () => {
       app.server.closeAllConnections()
@@ -100,7 +99,7 @@ export class Service {
       await upstream.close()
       await lm.close?.()
     })
-    return new Service(url, app.server, upstream, streams, log)
+    return new Service(url, app.server, upstream, runs, log)
   }
 
   /** Posts a question with `fetch`. */
@@ -160,7 +159,7 @@ export class Service {
       if ((await Promise.race([exchange.closed, aSecond])) === 'over') break
     }
     assert.equal(this.upstream.open, 0, 'requests are still open upstream')
-    assert.equal(this.streams.size, 0, 'streams are still open')
+    assert.equal(this.runs.size, 0, 'runs are still open')
     assert.equal((await fetch(`${this.url}/livez`)).status, 200)
     const lines = this.ends
     assert.deepEqual(lines.map(({ outcome }) => outcome).sort(), outcomes.sort())

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { LM } from '../../core/lm.ts'
-import type { OpenStreams } from '../../runs/runs.ts'
+import type { Runs } from '../../runs/runs.ts'
 import { OPEN } from '../keys.ts'
 
 export const liveness = z.object({ status: z.literal('ok') })
@@ -19,12 +19,12 @@ export const readiness = z.object({
 /** @param isLoaded whether the model can answer */
 export function healthRoutes(
   app: FastifyInstance,
-  { lm, streams, isLoaded }: { lm: LM; streams: OpenStreams; isLoaded: () => boolean },
+  { lm, runs, isLoaded }: { lm: LM; runs: Runs; isLoaded: () => boolean },
 ): void {
   app.get('/livez', OPEN, (): z.infer<typeof liveness> => ({ status: 'ok' }))
 
   app.get('/readyz', OPEN, (_request, reply): z.infer<typeof readiness> => {
-    const status = streams.isDraining ? 'draining' : isLoaded() ? 'ready' : 'loading'
+    const status = runs.isDraining ? 'draining' : isLoaded() ? 'ready' : 'loading'
     reply.status(status === 'ready' ? 200 : 503)
     return { status, model: lm.model }
   })

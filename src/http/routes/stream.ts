@@ -1,23 +1,18 @@
 /** `POST /v1/stream`: a question in, the frames of its run out. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Parts } from '../../compose.ts'
 import type { Config } from '../../config.ts'
 import { prompt } from '../../core/adapters/chat/prompt.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 import type { Program } from '../../core/program.ts'
-import { type RunningProgram, streamify } from '../../core/streamify.ts'
-import type { OpenStreams } from '../../runs/runs.ts'
+import { logRun } from '../../telemetry/run-log.ts'
 import { eventStream } from '../../wire/event-stream.ts'
 import { hasStalled } from '../connections.ts'
 import { Problem } from '../problem.ts'
 import { checkQuestion, questionSchema } from './question.ts'
 
-export type StreamDeps = {
-  readonly lm: LM
-  readonly program: Program
-  readonly config: Config
-  readonly streams: OpenStreams
-}
+export type StreamDeps = Parts & { readonly config: Config }
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -25,31 +20,25 @@ const HEADERS = {
   'x-accel-buffering': 'no', // nginx would collect the frames
 }
 
-export function streamRoute(app: FastifyInstance, { lm, program, config, streams }: StreamDeps): void {
+export function streamRoute(app: FastifyInstance, { lm, program, runs, config }: StreamDeps): void {
   const schema = questionSchema(config.MAX_QUESTION_CHARS)
   const refuseWhatDoesNotFit = promptCheck(lm, program)
 
   app.post('/v1/stream', (request, reply) => {
     const { question, include = [] } = checkQuestion(schema, request.body)
     refuseWhatDoesNotFit(question)
-    const controller = streams.enter()
     const began = performance.now()
-    const timeout = setTimeout(() => controller.abort(new RunError('run_timeout')), config.RUN_TIMEOUT_MS)
-    const run = streamify(
-      program,
+    const run = runs.start(
       { question },
       {
-        lm,
-        signal: controller.signal,
         id: request.id,
         include: { reasoning: include.includes('reasoning'), usage: include.includes('usage') },
       },
     )
-    run.finished.then(() => clearTimeout(timeout))
     onClose(request, reply, async (lost) => {
-      if (lost) controller.abort(lost)
-      logEnd(reply, run, (await run.finished) ?? lost, performance.now() - began)
-      streams.leave(controller)
+      if (lost) run.abort(lost)
+      logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
+      run.leave()
     })
     // Headers leave with the first frame. A program without status messages has that only once its model speaks.
     reply.raw.once('pipe', () => {
@@ -91,45 +80,4 @@ function onClose(
     if (raw.writableFinished) end(undefined)
     else end(new RunError(hasStalled(socket) ? 'client_stalled' : 'client_closed'))
   })
-}
-
-/** The run's one line in the log. Neither question nor answer is in it. */
-function logEnd(
-  { log }: FastifyReply,
-  { calls }: RunningProgram,
-  failure: RunError | undefined,
-  ms: number,
-): void {
-  const firstTokens = calls.flatMap((call) =>
-    call.firstTokenMs === undefined ? [] : [call.startMs + call.firstTokenMs],
-  )
-  const line = {
-    outcome: failure?.code ?? 'ok',
-    duration_ms: Math.round(ms),
-    first_token_ms: firstTokens.length > 0 ? Math.min(...firstTokens) : null,
-    retries: calls.reduce((sum, call) => sum + call.retries, 0),
-    calls: calls.map((call) => ({
-      predictor: call.predictor,
-      ...(call.call > 1 && { call: call.call }),
-      chars: call.chars,
-      tokens: call.tokens,
-      start_ms: call.startMs,
-      first_token_ms: call.firstTokenMs ?? null,
-      duration_ms: call.durationMs,
-    })),
-    ...(failure?.predictor !== undefined && { predictor: failure.predictor }),
-    ...(failure && causeOf(failure)),
-  }
-  const level =
-    !failure || failure.code.startsWith('client_') ? 'info' : failure.code === 'internal' ? 'error' : 'warn'
-  log[level](line, 'stream finished')
-}
-
-/** What the log says of a failure's cause. An upstream's own words stay out: they may repeat the prompt. */
-function causeOf({ code, cause }: RunError): object {
-  if (code === 'internal') return { err: cause }
-  if (!(cause instanceof Error)) return {}
-  const { code: kind, status } = cause as Error & { code?: unknown; status?: unknown }
-  const what = status === undefined ? { message: cause.message } : { status }
-  return { cause: { type: cause.constructor.name, code: kind, ...what } }
 }
