@@ -3,7 +3,9 @@
  * variable counts as unset.
  */
 import { z } from 'zod'
-import type { ApiKey } from './http/keys.ts'
+
+/** A client's key, and the name that stands for it in the log. */
+export type ApiKey = { readonly name: string; readonly key: string }
 
 /** Up to what timers take; one that is longer would fire at once. */
 const wholeNumber = (min: number, max = 2 ** 31 - 1) =>

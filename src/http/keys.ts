@@ -1,10 +1,8 @@
 /** The keys that clients need, where `API_KEYS` has some: who asks, and the refusal of whoever has none. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import type { ApiKey } from '../config.ts'
 import { Problem } from './problem.ts'
-
-/** A client's key, and the name that stands for it in the log. */
-export type ApiKey = { readonly name: string; readonly key: string }
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -29,7 +29,7 @@ export class NotAdmitted extends Error {
   }
 }
 
-/** A run that takes up one of the places there are. */
+/** A run that takes up one of the slots that there are. */
 export type AdmittedRun = Run & {
   /** Ends it; the reason becomes its error. */
   readonly abort: (reason: RunError) => void

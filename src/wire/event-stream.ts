@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import type { Outlet } from '../async/channel.ts'
 import { Silence } from '../async/silence.ts'
 import type { Frame } from '../core/frame.ts'
-import { DONE, FrameEncoder, KEEP_ALIVE } from './native.ts'
+import type { Dialect } from './dialect.ts'
 
 /** Bytes that wait for the response before the frames are left where they are. */
 const HELD = 16 * 1024
@@ -22,11 +22,12 @@ const isText = ({ type }: Frame) => type === 'token'
 
 /**
  * @param frames those of one run
+ * @param dialect the words that the client wants them in
  * @param heartbeatMs after so long a silence a comment is sent, so that proxies keep the connection open; time in
  *   which the response asks for nothing is no silence
  */
-export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readable {
-  const encoder = new FrameEncoder()
+export function eventStream(frames: Outlet<Frame>, dialect: Dialect, heartbeatMs: number): Readable {
+  const encoder = dialect.open()
   /** Whether the response has asked, and has got nothing yet. */
   let isAsking = false
   /** Whether a text has left: the first is what people wait for. */
@@ -49,14 +50,14 @@ export function eventStream(frames: Outlet<Frame>, heartbeatMs: number): Readabl
     silence.pause()
     const text = encoder.encode(frames.takeNow())
     if (frames.isOver) {
-      stream.push(text + DONE)
+      stream.push(text + encoder.end)
       stream.push(null)
     } else {
       stream.push(text)
     }
   }
   const silence = new Silence(() => {
-    stream.push(KEEP_ALIVE)
+    stream.push(encoder.keepAlive)
     silence.start(heartbeatMs)
   })
   const stream = new Readable({

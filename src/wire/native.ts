@@ -1,8 +1,9 @@
 /**
- * Frames -> bytes: server-sent events of one `data:` line each. LF only, one space, no other fields, since naive
- * readers split at `data: ` and at blank lines.
+ * The native dialect: the frames themselves, as server-sent events of one `data:` line each. LF only, one space, no
+ * other fields, since naive readers split at `data: ` and at blank lines.
  */
 import type { Frame, TokenFrame } from '../core/frame.ts'
+import type { Dialect, Encoder } from './dialect.ts'
 
 export const DONE = 'data: [DONE]\n\n'
 export const KEEP_ALIVE = ': keep-alive\n\n'
@@ -22,8 +23,20 @@ export function encodeFrame(frame: Frame): string {
   return `data: ${json(frame)}\n\n`
 }
 
+export const native: Dialect = {
+  headers: {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no', // nginx would collect the frames
+  },
+  open: () => new FrameEncoder(),
+}
+
 /** Encodes the frames of one stream: nearly all of them are tokens, and most of the lane that the last was of. */
-export class FrameEncoder {
+export class FrameEncoder implements Encoder {
+  readonly end = DONE
+  readonly keepAlive = KEEP_ALIVE
+
   /** A token frame of the lane whose surroundings are known. */
   #lane: TokenFrame | undefined
   /** What stands before and after the text of a chunk in that lane, its quotes included. */

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Channel } from '../../src/async/channel.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import { eventStream } from '../../src/wire/event-stream.ts'
-import { DONE, encodeFrame, KEEP_ALIVE } from '../../src/wire/native.ts'
+import { DONE, encodeFrame, KEEP_ALIVE, native } from '../../src/wire/native.ts'
 import { clock } from '../support/clock.ts'
 
 const HEARTBEAT_MS = 1_000
@@ -23,7 +23,7 @@ const events = (...chunks: string[]) => chunks.map((chunk) => encodeFrame(token(
 function setUp(t: TestContext, { isRead = true } = {}) {
   const passTime = clock(t)
   const frames = new Channel<Frame>(1_000, () => 1)
-  const stream = eventStream(frames, HEARTBEAT_MS)
+  const stream = eventStream(frames, native, HEARTBEAT_MS)
   const writes: string[] = []
   const read = () => stream.on('data', (bytes) => writes.push(String(bytes)))
   if (isRead) read()

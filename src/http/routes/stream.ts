@@ -8,17 +8,12 @@ import type { LM } from '../../core/lm.ts'
 import type { Program } from '../../core/program.ts'
 import { logRun } from '../../telemetry/run-log.ts'
 import { eventStream } from '../../wire/event-stream.ts'
+import { native } from '../../wire/native.ts'
 import { hasStalled } from '../connections.ts'
 import { Problem } from '../problem.ts'
 import { checkQuestion, questionSchema } from './question.ts'
 
 export type StreamDeps = Parts & { readonly config: Config }
-
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no', // nginx would collect the frames
-}
 
 export function streamRoute(app: FastifyInstance, { lm, program, runs, config }: StreamDeps): void {
   const schema = questionSchema(config.MAX_QUESTION_CHARS)
@@ -44,7 +39,7 @@ export function streamRoute(app: FastifyInstance, { lm, program, runs, config }:
     reply.raw.once('pipe', () => {
       if (run.frames.waiting === 0) reply.raw.flushHeaders()
     })
-    return reply.headers(HEADERS).send(eventStream(run.frames, config.HEARTBEAT_MS))
+    return reply.headers(native.headers).send(eventStream(run.frames, native, config.HEARTBEAT_MS))
   })
 }
 

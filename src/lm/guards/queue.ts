@@ -6,7 +6,7 @@ import { RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 
 /** One call: in the line until it is given a slot. */
-type Place = { hasSlot: boolean; readonly called: PromiseWithResolvers<void> }
+type Turn = { hasSlot: boolean; readonly called: PromiseWithResolvers<void> }
 
 /**
  * A call that can't start at once says so in one `wait` delta.
@@ -16,16 +16,16 @@ type Place = { hasSlot: boolean; readonly called: PromiseWithResolvers<void> }
  */
 export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: number }): LM {
   let running = 0
-  const line: Place[] = []
+  const line: Turn[] = []
 
-  /** Gives back what the call has, a slot or its place in the line. Doing it twice does no harm. */
-  const leave = (place: Place) => {
-    if (!place.hasSlot) {
-      const at = line.indexOf(place)
+  /** Gives back what the call has, a slot or its turn in the line. Doing it twice does no harm. */
+  const leave = (turn: Turn) => {
+    if (!turn.hasSlot) {
+      const at = line.indexOf(turn)
       if (at !== -1) line.splice(at, 1)
       return
     }
-    place.hasSlot = false
+    turn.hasSlot = false
     const next = line.shift() // gets this very slot, so that no newcomer can take it first
     if (next) {
       next.hasSlot = true
@@ -42,26 +42,26 @@ export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: 
       signal.throwIfAborted()
       const ahead = running + line.length
       if (ahead >= slots + waiting) throw new RunError('lm_busy')
-      const place: Place = { hasSlot: running < slots, called: Promise.withResolvers() }
+      const turn: Turn = { hasSlot: running < slots, called: Promise.withResolvers() }
       // Not left to `finally` alone: a consumer that reads nothing after the abort would keep others waiting.
       const onAbort = () => {
-        leave(place)
-        place.called.resolve()
+        leave(turn)
+        turn.called.resolve()
       }
       signal.addEventListener('abort', onAbort, { once: true })
       try {
-        if (place.hasSlot) {
+        if (turn.hasSlot) {
           running++
         } else {
-          line.push(place)
+          line.push(turn)
           yield [{ type: 'wait', reason: 'turn', message: `Waiting for a turn: ${ahead} ahead…` }]
-          await place.called.promise
+          await turn.called.promise
           signal.throwIfAborted()
         }
         yield* lm.stream(messages, options)
       } finally {
         signal.removeEventListener('abort', onAbort)
-        leave(place)
+        leave(turn)
       }
     },
   }
