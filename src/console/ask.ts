@@ -14,6 +14,7 @@ import {
   startRun,
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
+import { remedyOf } from '../core/errors.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
@@ -96,7 +97,8 @@ async function show(source: Source, question: string, options: Options, signal: 
     board?.end()
   }
   if (signal.aborted) return
-  if (state.error) throw new RunFailed(state.error)
+  // Whoever asks this very process also runs it, and can change more than a client of a service can.
+  if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
   if (state.prediction && !options.json) writeAnswer(Object.values(state.prediction).at(-1) ?? '', drawable)
 }
 
@@ -107,9 +109,13 @@ function writeAnswer(answer: string, drawable: boolean): void {
 
 /** The run's own error frame, as one line. */
 class RunFailed extends Error {
-  constructor({ predictor, message, code, retryable }: Extract<Frame, { type: 'error' }>) {
+  constructor(
+    { predictor, message, code, retryable }: Extract<Frame, { type: 'error' }>,
+    remedy: string | undefined,
+  ) {
     const where = predictor ? `${predictor}: ` : ''
-    super(`${where}${message} (${code}${retryable ? ', asking again may help' : ''})`)
+    const said = remedy === undefined ? message : `${message} ${remedy}`
+    super(`${where}${said} (${code}${retryable ? ', asking again may help' : ''})`)
   }
 }
 

@@ -1,23 +1,31 @@
 /**
- * Every way in which a run can end badly: a code, whether asking again may help, and a sentence that names
- * the remedy. The sentences go to clients, so they hold no key, no address and no inner name; what only the
- * operator may see travels as `cause` and ends in the log.
+ * Every way in which a run can end badly: a code, whether asking again may help, and a sentence. The sentences go to
+ * clients, so they name what a client can change, and hold no key, no address, no variable and no inner name. What
+ * whoever runs the service can change is the `remedy`, which goes to the log with the failure's `cause`.
  */
 
-type Ending = { readonly retryable: boolean; readonly message: string; readonly loggedOnly?: true }
+type Ending = {
+  readonly retryable: boolean
+  readonly message: string
+  readonly remedy?: string
+  readonly loggedOnly?: true
+}
 
 export const errorCodes = {
   upstream_unreachable: {
     retryable: true,
-    message: "The model's endpoint can't be reached. Check OPENAI_BASE_URL and that the endpoint is up.",
+    message: "The model's endpoint can't be reached. Ask again later.",
+    remedy: 'Check OPENAI_BASE_URL, and that the endpoint is up.',
   },
   upstream_auth: {
     retryable: false,
-    message: "The model's endpoint refused the key. Check OPENAI_API_KEY.",
+    message: "The model's endpoint refused the service's key.",
+    remedy: 'Check OPENAI_API_KEY.',
   },
   upstream_model_not_found: {
     retryable: false,
-    message: "The model's endpoint doesn't know this model. Check OPENAI_MODEL and OPENAI_BASE_URL.",
+    message: "The model's endpoint doesn't know the model.",
+    remedy: 'Check OPENAI_MODEL and OPENAI_BASE_URL.',
   },
   upstream_rate_limited: {
     retryable: true,
@@ -30,20 +38,24 @@ export const errorCodes = {
   },
   upstream_bad_response: {
     retryable: false,
-    message: "The endpoint's answer isn't a stream of chat completion chunks. Check OPENAI_BASE_URL.",
+    message: "The endpoint's answer isn't a stream of chat completion chunks.",
+    remedy: 'Check OPENAI_BASE_URL.',
   },
   upstream_timeout: {
     retryable: true,
-    message: 'The model sent nothing in time. Ask again, or raise LM_FIRST_TOKEN_TIMEOUT_MS.',
+    message: 'The model sent nothing in time. Ask again.',
+    remedy: 'Raise LM_FIRST_TOKEN_TIMEOUT_MS if the model is that slow.',
   },
   upstream_stalled: {
     retryable: true,
-    message: 'The model fell silent in the middle of its answer. Ask again, or raise LM_IDLE_TIMEOUT_MS.',
+    message: 'The model fell silent in the middle of its answer. Ask again.',
+    remedy: 'Raise LM_IDLE_TIMEOUT_MS if the model is that slow.',
   },
   upstream_truncated: { retryable: true, message: "The model's stream broke off before it was finished." },
   upstream_too_large: {
     retryable: false,
-    message: "The model's completion is longer than MAX_COMPLETION_CHARS allows.",
+    message: "The model's completion is longer than the service allows.",
+    remedy: 'Raise MAX_COMPLETION_CHARS if completions may be that long.',
   },
   upstream_format: { retryable: false, message: 'The model left out a field that it was asked for.' },
   lm_busy: { retryable: true, message: 'Too many runs are waiting for the local model. Ask again later.' },
@@ -51,7 +63,11 @@ export const errorCodes = {
     retryable: false,
     message: "The question is too long for the model's context. Ask a shorter one.",
   },
-  run_timeout: { retryable: true, message: 'The run took longer than RUN_TIMEOUT_MS allows.' },
+  run_timeout: {
+    retryable: true,
+    message: 'The run took longer than the service allows.',
+    remedy: 'Raise RUN_TIMEOUT_MS if runs may take that long.',
+  },
   shutting_down: { retryable: true, message: 'The service is shutting down. Ask again.' },
   internal: { retryable: false, message: 'Something went wrong inside the service; its log says what.' },
   client_stalled: { retryable: true, message: 'The client stopped reading.', loggedOnly: true },
@@ -59,6 +75,16 @@ export const errorCodes = {
 } as const satisfies Record<string, Ending>
 
 export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * What whoever runs the service can do about a failure: for the log.
+ *
+ * @param code as in an error frame
+ */
+export function remedyOf(code: string): string | undefined {
+  const endings: Readonly<Record<string, Ending>> = errorCodes
+  return endings[code]?.remedy
+}
 
 /** The codes that a client can see in an error frame: all but those that only the log knows. */
 export const wireCodes: readonly string[] = (Object.keys(errorCodes) as ErrorCode[]).filter(

@@ -112,9 +112,9 @@ function answerErrors(app: FastifyInstance): void {
     const path = request.url.split('?', 1)[0] as string
     const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
     if (allowed.length === 0)
-      throw new Problem(404, 'not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
+      throw new Problem('not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
     const detail = `${excerpt(path)} takes ${allowed.join(', ')}, not ${request.method}.`
-    throw new Problem(405, 'method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
+    throw new Problem('method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
   })
 
   app.setErrorHandler(answerError)
@@ -139,28 +139,24 @@ function answerError(
 function problemOf(error: FastifyError | NotAdmitted, request: FastifyRequest): Problem {
   if (error instanceof NotAdmitted) {
     const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`
-    return new Problem(503, error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
+    return new Problem(error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem(
-        413,
-        'body_too_large',
-        `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`,
-      )
+      return new Problem('body_too_large', `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`)
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
       const sent = request.headers['content-type']
         ? `'${excerpt(request.headers['content-type'])}'`
         : 'no content type'
       const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
-      return new Problem(415, 'unsupported_media_type', detail)
+      return new Problem('unsupported_media_type', detail)
     }
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new Problem(400, 'bad_body', "The body isn't as long as its content-length says.")
+      return new Problem('bad_body', "The body isn't as long as its content-length says.")
     default:
       if (error.statusCode !== undefined && error.statusCode < 500) {
-        return new Problem(400, 'bad_request', 'The request is malformed.')
+        return new Problem('bad_request', 'The request is malformed.')
       }
-      return new Problem(500, 'internal', 'Something went wrong inside the service; its log says what.')
+      return new Problem('internal', 'Something went wrong inside the service; its log says what.')
   }
 }

@@ -34,14 +34,10 @@ export function refuseBadRequests(log: FastifyBaseLogger) {
 function problemOf(code: string | undefined): Problem {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Problem(408, 'request_timeout', 'The request took too long to arrive.')
+      return new Problem('request_timeout', 'The request took too long to arrive.')
     case 'HPE_HEADER_OVERFLOW':
-      return new Problem(
-        431,
-        'headers_too_large',
-        'The header fields are too large. Send fewer or shorter ones.',
-      )
+      return new Problem('headers_too_large', 'The header fields are too large. Send fewer or shorter ones.')
     default:
-      return new Problem(400, 'bad_request', 'The request is no valid HTTP.')
+      return new Problem('bad_request', 'The request is no valid HTTP.')
   }
 }

@@ -41,7 +41,7 @@ export function refuseOtherHosts(
       const detail =
         'The service does not answer to the name in the Host header. Ask it as localhost where it runs on your ' +
         'machine; whoever runs it can allow other names.'
-      throw new Problem(421, 'wrong_host', detail)
+      throw new Problem('wrong_host', detail)
     }
   })
 }

@@ -33,11 +33,11 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     const encoding = headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') {
       const detail = `A body with 'content-encoding: ${excerpt(encoding)}' isn't read. Send it as it is, without that header.`
-      throw new Problem(415, 'unsupported_encoding', detail)
+      throw new Problem('unsupported_encoding', detail)
     }
   })
 }
 
 function badBody(what: string): Problem {
-  return new Problem(400, 'bad_body', `The body can't be read as JSON: ${what}.`)
+  return new Problem('bad_body', `The body can't be read as JSON: ${what}.`)
 }

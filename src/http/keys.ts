@@ -78,5 +78,5 @@ function unauthorized(): Problem {
   const detail =
     "The service wants a key: send the header 'authorization: Bearer <key>' with one that it knows. A key in the " +
     'address is refused, even beside a right header.'
-  return new Problem(401, 'unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } })
+  return new Problem('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } })
 }

@@ -14,7 +14,7 @@ import {
   tokenFrame,
   usageFrame,
 } from '../core/schemas.ts'
-import { MAX_FAULTS } from './problem.ts'
+import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
 
@@ -25,22 +25,6 @@ const FRAMES = {
   PredictionFrame: predictionFrame,
   ErrorFrame: errorFrame,
 }
-
-const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().describe('What to change.'),
-    code: z.string(),
-    request_id: z.string(),
-    errors: z
-      .array(z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() }))
-      .max(MAX_FAULTS)
-      .optional()
-      .describe('The first faults of the body; if there are more, `detail` says how many.'),
-  })
-  .describe('Problem details (RFC 9457).')
 
 const jsonSchema = (schema: z.ZodType, io: 'input' | 'output') => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' })
@@ -167,7 +151,7 @@ export function openapi(config: Config) {
           Object.entries(FRAMES).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
         ),
         Program: jsonSchema(programDescription, 'output'),
-        Problem: jsonSchema(problem, 'output'),
+        Problem: jsonSchema(problemBody, 'output'),
         Liveness: jsonSchema(liveness, 'output'),
         Readiness: jsonSchema(readiness, 'output'),
       },

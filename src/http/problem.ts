@@ -3,9 +3,7 @@
  * sentence that says what to change. Refusals are small whatever was sent, since they go to anybody: a long list
  * of faults ends after a few, and what is repeated of a request is cut by {@link excerpt}.
  */
-
-/** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
-export type Fault = { readonly pointer: string; readonly detail: string }
+import { z } from 'zod'
 
 /** Faults that an answer names; of the others it says how many there are. */
 export const MAX_FAULTS = 10
@@ -28,18 +26,59 @@ const TITLES = {
   415: 'Unsupported media type',
   417: 'Expectation failed',
   421: 'Misdirected request',
-  429: 'Too many requests',
   431: 'Header fields too large',
   500: 'Internal error',
   503: 'Service unavailable',
 } as const
 
-export type ProblemStatus = keyof typeof TITLES
+/** Every refusal's code, with its status. */
+export const REFUSALS = {
+  bad_body: 400,
+  bad_request: 400,
+  prompt_too_long: 400,
+  unauthorized: 401,
+  not_found: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  body_too_large: 413,
+  unsupported_encoding: 415,
+  unsupported_media_type: 415,
+  expectation_failed: 417,
+  wrong_host: 421,
+  headers_too_large: 431,
+  internal: 500,
+  shutting_down: 503,
+  too_many_streams: 503,
+} as const satisfies Record<string, keyof typeof TITLES>
+
+export type RefusalCode = keyof typeof REFUSALS
+
+/** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
+const fault = z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() })
+
+export type Fault = Readonly<z.infer<typeof fault>>
+
+export const problemBody = z
+  .object({
+    type: z.literal('about:blank').describe('The code says what a URI would.'),
+    title: z.enum(Object.values(TITLES)),
+    status: z.int(),
+    detail: z.string().describe('What to change.'),
+    code: z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]).describe('For programs.'),
+    request_id: z.string(),
+    errors: z
+      .array(fault)
+      .max(MAX_FAULTS)
+      .optional()
+      .describe('The first faults of the body; if there are more, `detail` says how many.'),
+  })
+  .describe('Problem details (RFC 9457).')
+
+export type ProblemBody = z.infer<typeof problemBody>
 
 export class Problem extends Error {
   override readonly name = 'Problem'
-  readonly status: ProblemStatus
-  readonly code: string
+  readonly code: RefusalCode
   readonly faults: readonly Fault[]
   readonly headers: Readonly<Record<string, string>>
 
@@ -48,8 +87,7 @@ export class Problem extends Error {
    * @param headers what the answer carries besides, such as `retry-after`
    */
   constructor(
-    status: ProblemStatus,
-    code: string,
+    code: RefusalCode,
     detail: string,
     {
       faults = [],
@@ -57,14 +95,16 @@ export class Problem extends Error {
     }: { faults?: readonly Fault[]; headers?: Readonly<Record<string, string>> } = {},
   ) {
     super(detail)
-    this.status = status
     this.code = code
     this.faults = faults
     this.headers = headers
   }
 
-  /** The answer's body. `type` stays `about:blank`: the code says what a URI would. */
-  toBody(requestId: string): object {
+  get status(): keyof typeof TITLES {
+    return REFUSALS[this.code]
+  }
+
+  toBody(requestId: string): ProblemBody {
     return {
       type: 'about:blank',
       title: TITLES[this.status],
@@ -72,7 +112,7 @@ export class Problem extends Error {
       detail: this.message,
       code: this.code,
       request_id: requestId,
-      ...(this.faults.length > 0 && { errors: this.faults }),
+      ...(this.faults.length > 0 && { errors: [...this.faults] }),
     }
   }
 }

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { Problem } from './problem.ts'
+import { Problem, type RefusalCode } from './problem.ts'
 
 /** Connections that are about to be closed: what comes on them must not run. */
 const closing = new WeakSet<Socket>()
@@ -43,11 +43,11 @@ function problemOf({ headers, rawHeaders, httpVersion }: IncomingMessage): Probl
     return badRequest("A TE header doesn't list 'chunked'.")
   // HTTP/1.0 has no expectations; Node passes over them.
   if (httpVersion !== '1.0' && (headers.expect ?? '100-continue').toLowerCase() !== '100-continue')
-    return closed(417, 'expectation_failed', "The only expectation that is met is '100-continue'.")
+    return closed('expectation_failed', "The only expectation that is met is '100-continue'.")
   return undefined
 }
 
-const badRequest = (detail: string) => closed(400, 'bad_request', detail)
+const badRequest = (detail: string) => closed('bad_request', detail)
 
-const closed = (status: 400 | 417, code: string, detail: string) =>
-  new Problem(status, code, detail, { headers: { connection: 'close' } })
+const closed = (code: RefusalCode, detail: string) =>
+  new Problem(code, detail, { headers: { connection: 'close' } })

@@ -1,6 +1,6 @@
 /** The one line that a run leaves in the log. */
 import type { FastifyBaseLogger } from 'fastify'
-import type { RunError } from '../core/errors.ts'
+import { type RunError, remedyOf } from '../core/errors.ts'
 import type { Run } from '../core/streamify.ts'
 
 /**
@@ -33,7 +33,7 @@ export function logRun(
       duration_ms: call.durationMs,
     })),
     ...(failure?.predictor !== undefined && { predictor: failure.predictor }),
-    ...(failure && causeOf(failure)),
+    ...(failure && { remedy: remedyOf(failure.code), ...causeOf(failure) }),
   }
   const level =
     !failure || failure.code.startsWith('client_') ? 'info' : failure.code === 'internal' ? 'error' : 'warn'

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { assertNothingRan, type ProblemBody, postBody, refusalOf } from '../support/refusals.ts'
+import type { ProblemBody } from '../../src/http/problem.ts'
+import { assertNothingRan, postBody, refusalOf } from '../support/refusals.ts'
 import { framesOf, predictionOf, Service } from '../support/service.ts'
 
 const BODY_LIMIT = 128 * 1024

@@ -96,8 +96,9 @@ for (const status of [401, 403]) {
       ),
     })
     const error = errorOf(await service.ask('Q'), 'upstream_auth')
-    assert.match(error.message, /OPENAI_API_KEY/)
-    await service.assertQuiet('upstream_auth')
+    assert.match(error.message, /refused the service's key/)
+    const [line] = await service.assertQuiet('upstream_auth')
+    assert.match(String(line?.remedy), /OPENAI_API_KEY/)
     assert.deepEqual(service.upstream.exchanges.map(({ field }) => field).sort(), ['brainstorm', 'evidence'])
   })
 }

@@ -77,7 +77,7 @@ describe('a recorded completion', { concurrency: true }, () => {
 
 describe('a recorded refusal', { concurrency: true }, () => {
   const refusals: Record<string, [code: string, message: RegExp]> = {
-    'litellm-badkey': ['upstream_auth', /refused the key/], // it says that it has no database to look the key up in
+    'litellm-badkey': ['upstream_auth', /refused the service's key/], // it says that it has no database to look the key up in
     'litellm-badmodel': ['upstream_model_not_found', /'gpt-5-mini'/],
     'litellm-ctx': ['prompt_too_long', /too long/],
     'litellm-dead': [
@@ -89,8 +89,8 @@ describe('a recorded refusal', { concurrency: true }, () => {
       /says: litellm\.InternalServerError: this is a mock internal server error$/,
     ],
     'litellm-rl': ['upstream_rate_limited', /no more requests/],
-    'llama-cpp-python-badkey': ['upstream_auth', /refused the key/],
-    'llama-server-badkey': ['upstream_auth', /refused the key/],
+    'llama-cpp-python-badkey': ['upstream_auth', /refused the service's key/],
+    'llama-server-badkey': ['upstream_auth', /refused the service's key/],
     'llama-server-ctx': ['prompt_too_long', /too long/],
     // A stream without a word is all that this server says of a prompt over its context.
     'llama-cpp-python-ctx': ['upstream_truncated', /before it began.*prompt may be too long/],

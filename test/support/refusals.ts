@@ -1,18 +1,8 @@
 /** What a refusal before the stream looks like. */
 import assert from 'node:assert/strict'
-import type { Fault } from '../../src/http/problem.ts'
+import { type ProblemBody, problemBody } from '../../src/http/problem.ts'
 import type { Answer } from './raw-client.ts'
 import type { Service } from './service.ts'
-
-export type ProblemBody = {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  readonly detail: string
-  readonly code: string
-  readonly request_id: string
-  readonly errors?: readonly Fault[]
-}
 
 /** The problem details of an answer that has this status and code. */
 export async function refusalOf(
@@ -23,7 +13,7 @@ export async function refusalOf(
   const text = answer instanceof Response ? await answer.text() : answer.body
   assert.equal(answer.status, status, text)
   assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json\b/)
-  const body = JSON.parse(text) as ProblemBody
+  const body = problemBody.strict().parse(JSON.parse(text))
   assert.equal(body.code, code, text)
   assert.equal(body.status, status)
   assert.equal(body.request_id, answer.headers.get('x-request-id'))

@@ -286,6 +286,7 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
     const mayBeRetried = RETRYABLE.includes(end.code) && !end.message.includes('quota')
     assert.equal(end.retryable, mayBeRetried, `${end.code}: retryable`)
     assert.doesNotMatch(end.message, /\d+\.\d+\.\d+\.\d+|:\/\/|\n|localhost/)
+    assert.doesNotMatch(end.message, /\b[A-Z]+_[A-Z_]+\b/, 'a client can change no variable of the service')
   }
   if (end.type !== 'prediction') return
   const left = [...written].filter((lane) => !closed.has(lane) && !cut.includes(JSON.parse(lane)[0]))

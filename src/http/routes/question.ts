@@ -47,7 +47,7 @@ export function checkQuestion(schema: QuestionSchema, body: unknown): Question {
   const more = issues.reduce((sum, issue) => sum + numberOfFaults(issue), -faults.length)
   if (more > 0) list.push(`… and ${more.toLocaleString('en')} more`)
   const detail = `The body must be like {"question": "…"}. ${list.join('; ')}.`
-  throw new Problem(400, 'bad_body', detail, { faults })
+  throw new Problem('bad_body', detail, { faults })
 }
 
 const numberOfFaults = (issue: z.core.$ZodIssue) =>

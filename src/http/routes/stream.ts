@@ -55,7 +55,7 @@ function promptCheck(lm: LM, program: Program): (question: string) => void {
     const fits = opening.every(
       ({ predictor }) => lm.fits?.(prompt(predictor, { question }), predictor) ?? true,
     )
-    if (!fits) throw new Problem(400, 'prompt_too_long', errorCodes.prompt_too_long.message)
+    if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
 }
 

@@ -67,13 +67,13 @@ export function refusal(
   const error = known(said, cause)
   if (error && error.code !== 'upstream_model_not_found') return error
   if (error || status === 404) {
-    const message = `The model's endpoint doesn't know the model '${model}'. Check OPENAI_MODEL and OPENAI_BASE_URL.`
+    const message = `The model's endpoint doesn't know the model '${model}'.`
     return new RunError('upstream_model_not_found', { cause, message })
   }
   const words = clean(said, strike)
   if (status >= 500 || status === 408 || status === 409) return inItsOwnWords('upstream_error', words, cause)
   if (status >= 300 && status < 400) {
-    const message = "The model's endpoint redirects elsewhere, which is not followed. Check OPENAI_BASE_URL."
+    const message = "The model's endpoint redirects elsewhere, which is not followed."
     return new RunError('upstream_bad_response', { cause, message })
   }
   const message = `The model's endpoint refused the request with status ${status}${words && `: ${words}`}`
