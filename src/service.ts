@@ -73,7 +73,7 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
 }
 
-/** What to do about an address that can't be listened at. */
+/** What to do about an address that the service can't listen on. */
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: '. Set PORT to a free one; processes that are to share it need REUSE_PORT=true each.',
   EACCES: '. Set PORT to one that needs no privileges.',

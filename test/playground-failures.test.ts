@@ -54,7 +54,7 @@ test('an error that asking again will not mend offers no such button', async (t)
   await ask(page, 'why?')
   const note = lane(page, 'evidence.probe').locator('.notice')
   await note.getByText("refused the service's key").waitFor()
-  await note.getByText('Asking again will not help').waitFor()
+  await note.getByText("Asking again won't help").waitFor()
   assert.equal(await note.getByRole('button').count(), 0)
 })
 

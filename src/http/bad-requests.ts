@@ -38,6 +38,6 @@ function problemOf(code: string | undefined): Problem {
     case 'HPE_HEADER_OVERFLOW':
       return new Problem('headers_too_large', 'The header fields are too large. Send fewer or shorter ones.')
     default:
-      return new Problem('bad_request', 'The request is no valid HTTP.')
+      return new Problem('bad_request', "The request isn't valid HTTP.")
   }
 }

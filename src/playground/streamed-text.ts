@@ -2,8 +2,8 @@
  * A text that grows. What is there is never touched again: what is new is appended to the last text node.
  *
  * Browsers lay out a paragraph as a whole and shape a text node as a whole, so that appending to a single long one
- * soon costs more than a frame has. A long text is therefore cut: into blocks behind line feeds, and else into
- * nodes behind spaces, where letters never join. It looks the same and can be selected as one.
+ * soon costs more than a frame has. A long text is therefore cut: into blocks after line feeds, and else into
+ * nodes after spaces, where letters never join. It looks the same and can be selected as one.
  */
 import { el } from './dom.ts'
 
@@ -44,5 +44,5 @@ export class StreamedText {
   }
 }
 
-/** The place behind the last line feed, or else behind the last space; 0 where there is neither. */
+/** The position after the last line feed, or else after the last space; 0 where there is neither. */
 const endOfPart = (text: string) => text.lastIndexOf('\n') + 1 || text.lastIndexOf(' ') + 1

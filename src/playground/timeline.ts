@@ -54,7 +54,7 @@ export class Timeline {
     for (const lane of lanes) {
       const row = this.#rows.get(keyOf(lane)) ?? new Row(lane)
       this.#rows.set(keyOf(lane), row)
-      this.#list.append(row.element) // moves those that are there, so that further calls stand behind the first
+      this.#list.append(row.element) // moves those that are there, so that further calls come after the first
     }
     this.#list.append(this.#axisRow)
   }

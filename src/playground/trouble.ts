@@ -46,7 +46,7 @@ export function troubleOf({ code, message, retryable, request_id, retry_after }:
     message,
     remedy: retryable
       ? `The same question may succeed ${when}.`
-      : 'Asking again will not help until that is mended.',
+      : "Asking again won't help until that is fixed.",
     details: `${code} · request ${request_id}`,
     mayAskAgain: retryable,
   }

@@ -51,7 +51,7 @@ export class EventShape {
   }
 
   /**
-   * Reads the events of this shape that stand one behind the other.
+   * Reads the events of this shape that follow one another.
    *
    * @param at where in `text` the first of them may begin
    * @param into gets their deltas

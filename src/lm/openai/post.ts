@@ -21,7 +21,7 @@ export type AnswerBody = {
   /**
    * @returns what has come since the last read, as soon as there is something, in the pieces that HTTP made of it;
    *   undefined at the end
-   * @throws the signal's reason when aborted; what the connection broke off with, behind what came before it
+   * @throws the signal's reason when aborted; what the connection broke off with, after what came before it
    */
   readonly read: () => Promise<readonly Buffer[] | undefined>
   /** Gives up on the rest, and on the connection. */

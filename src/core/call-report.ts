@@ -1,0 +1,38 @@
+/** Which call of a run it was, and what it took. */
+import type { Predictor } from './predictor.ts'
+
+/** Which predictor of the program is called, and which call of it in this run that is, from 1. */
+export type Site = {
+  readonly name: string
+  readonly module: string
+  readonly predictor: Predictor
+  readonly call: number
+}
+
+/** What a call took: for the log. Characters are UTF-16 units of text and native reasoning. */
+export type CallReport = {
+  readonly predictor: string
+  readonly call: number
+  chars: number
+  /** As the upstream counts them; where it doesn't say, the deltas that it sent. */
+  tokens: number
+  retries: number
+  /** When the call began, from the start of the run. */
+  readonly startMs: number
+  firstTokenMs: number | undefined
+  durationMs: number
+  /** Whether the model ran into its token limit. */
+  truncated: boolean
+}
+
+export const newReport = ({ name, call }: Site, startMs: number): CallReport => ({
+  predictor: name,
+  call,
+  chars: 0,
+  tokens: 0,
+  retries: 0,
+  startMs,
+  firstTokenMs: undefined,
+  durationMs: 0,
+  truncated: false,
+})
