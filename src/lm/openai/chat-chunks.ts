@@ -200,7 +200,7 @@ export class ChatChunks {
     if (!choices) return
     if (!Array.isArray(choices)) throw malformed('choices that are no list')
     for (const [place, choice] of (choices as readonly (Choice | null)[]).entries()) {
-      if (!choice || (choice.index ?? place) !== 0) continue // one choice was asked for
+      if (!choice || Number(choice.index ?? place) !== 0) continue // one choice was asked for
       if (choice.error) throw this.#error(choice)
       addTexts(choice, this.#deltas)
       const end = endOf(choice)

@@ -9,7 +9,7 @@ import type { TextDelta } from './event-shape.ts'
 
 /** What we read of a choice; anything may be absent or null. */
 export type Choice = {
-  readonly index?: number | null
+  readonly index?: unknown
   readonly delta?: {
     readonly content?: unknown
     readonly reasoning?: unknown
