@@ -19,12 +19,22 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
+# What browsers get. The bundler stays in this stage.
+FROM node:26.10.0-bookworm-slim AS browser
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY scripts ./scripts
+COPY src ./src
+RUN ["node", "scripts/build.ts"]
+
 # What both images have. Nothing is written at run time: the root file system may be read-only.
 FROM node:26.10.0-bookworm-slim AS service
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
 WORKDIR /app
 COPY package.json ./
 COPY src ./src
+COPY --from=browser /app/dist/browser ./dist/browser
 # The user `node`, by number, so that a cluster can tell that it is not root.
 USER 1000
 EXPOSE 8000

@@ -73,7 +73,7 @@ const BEHIND_ONE_WALL: Readonly<Record<string, readonly string[]>> = {
 }
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url))
-const files = globSync('**/*.ts', { cwd: SRC }).filter((file) => !file.endsWith('.d.ts'))
+const files = globSync('**/*.ts', { cwd: SRC })
 
 /** `core` for `core/call.ts`, `server` for `server.ts`. */
 const roomOf = (file: string) => (file.split('/')[0] as string).replace(/\.ts$/, '')
@@ -126,6 +126,17 @@ test('no import goes through a wall', () => {
     ]
   })
   assert.deepEqual(faults, [])
+})
+
+test('the service runs without development dependencies', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(SRC, '../package.json'), 'utf8'),
+  )
+  const installed = { ...dependencies, ...optionalDependencies }
+  for (const file of files) {
+    const missing = importsOf(file).packages.filter((name) => !(name in installed))
+    assert.deepEqual(missing, [], file)
+  }
 })
 
 test('what runs in browsers has of the service the types alone', () => {

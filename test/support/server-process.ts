@@ -1,4 +1,5 @@
 /** The service as its users start it: a process of its own, known by its environment, signals and output. */
+import '../../scripts/build.ts' // the service serves what this makes
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,5 @@
 /** The real service on a real socket, with a scripted upstream behind it. */
+import '../../scripts/build.ts' // the service serves what this makes
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { connect, type Server, type Socket } from 'node:net'

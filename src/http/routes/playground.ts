@@ -1,7 +1,6 @@
 /** `GET /`: the page, with its style, its icon and its script, all of it from memory. */
-import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
-import { browserModule } from '../browser-module.ts'
+import { browserFile } from '../browser-files.ts'
 import { OPEN } from '../keys.ts'
 
 /**
@@ -28,18 +27,12 @@ const HEADERS = {
   'cache-control': 'no-cache',
 }
 
-const read = (name: string) => readFile(new URL(`../../playground/${name}`, import.meta.url), 'utf8')
-
 export async function playgroundRoutes(app: FastifyInstance): Promise<void> {
   const files = [
-    { path: '/', type: 'text/html; charset=utf-8', text: await read('index.html') },
-    { path: '/page.css', type: 'text/css; charset=utf-8', text: await read('page.css') },
-    { path: '/page.svg', type: 'image/svg+xml', text: await read('page.svg') },
-    {
-      path: '/page.js',
-      type: 'text/javascript; charset=utf-8',
-      text: await browserModule('playground/page.ts'),
-    },
+    { path: '/', type: 'text/html; charset=utf-8', text: await browserFile('index.html') },
+    { path: '/page.css', type: 'text/css; charset=utf-8', text: await browserFile('page.css') },
+    { path: '/page.svg', type: 'image/svg+xml', text: await browserFile('page.svg') },
+    { path: '/page.js', type: 'text/javascript; charset=utf-8', text: await browserFile('page.js') },
   ]
   // Without a key too: a browser sends none for a page and its files. The page asks for one.
   for (const { path, type, text } of files) {

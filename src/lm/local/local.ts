@@ -66,8 +66,8 @@ export type LocalOptions = {
   /** Threads to compute with: LOCAL_THREADS. Unset: see {@link defaultThreads}. */
   readonly threads?: number | undefined
   /**
-   * The program's predictors. Their prompts are read while the model loads, all but the inputs, and a question
-   * fits if each of them has room for it.
+   * The program's predictors. Once the model is loaded, their prompts are read whenever no call is under way, all
+   * but the inputs; and a question fits if each of them has room for it.
    */
   readonly warm?: readonly Predictor[]
   readonly log: (message: string) => void
@@ -166,6 +166,13 @@ class Engine {
   readonly #idle: LlamaContextSequence[]
   /** Calls that wait for one, in order: the engine holds on to an aborted call's for a moment. */
   readonly #waiting: ((sequence: LlamaContextSequence) => void)[] = []
+  /** Calls that have begun: while there are any, nothing is read ahead. */
+  #calls = 0
+  /** Called when the last of them has ended. */
+  #onQuiet = () => {}
+  /** The step that is being read ahead, and all of them; neither ever rejects. */
+  #step: Promise<unknown> = Promise.resolve()
+  #ahead: Promise<void> = Promise.resolve()
   /** Tokens of the context that a question can't have, since some predictor needs them besides it. */
   #reserved = 0
 
@@ -217,8 +224,12 @@ class Engine {
         threads: maxThreads,
       })
       const sequences = Array.from({ length: LOCAL_SLOTS }, () => context.getSequence())
+      signal.throwIfAborted()
       const engine = new Engine(lib, llama, model, sequences, modelOf({ modelPath }).name)
-      for (const predictor of warm) await engine.#warm(predictor, signal)
+      for (const predictor of warm) engine.#reserve(predictor)
+      engine.#ahead = engine.#readAhead(warm, signal).catch((error: Error) => {
+        if (!signal.aborted) log(`Prompts can't be read ahead of the questions: ${error.message}`)
+      })
       return engine
     } catch (cause) {
       await llama.dispose()
@@ -228,8 +239,10 @@ class Engine {
     }
   }
 
-  dispose(): Promise<void> {
-    return this.#llama.dispose()
+  /** Only after the signal that it was started with has aborted: what is read ahead goes on until then. */
+  async dispose(): Promise<void> {
+    await this.#ahead
+    await this.#llama.dispose()
   }
 
   /**
@@ -244,13 +257,28 @@ class Engine {
   }
 
   /**
-   * Writes one completion. It asks for tokens itself, since the engine's own `LlamaCompletion` reads a prompt to its
-   * end whatever the signal says, and has no `dryRepeatPenalty`.
+   * Writes one completion, and before anything more is read ahead. The step that is being read comes to its end
+   * first, so that the call can have its sequence.
    *
    * @throws RunError `prompt_too_long`; the signal's reason, as soon as the engine has heard of it; whatever the
    *   engine throws
    */
-  async write({ messages, signature, signal, send }: EngineCall): Promise<void> {
+  async write(call: EngineCall): Promise<void> {
+    this.#calls++
+    try {
+      await this.#step
+      await this.#complete(call)
+    } finally {
+      this.#calls--
+      if (this.#calls === 0) this.#onQuiet()
+    }
+  }
+
+  /**
+   * It asks for tokens itself, since the engine's own `LlamaCompletion` reads a prompt to its
+   * end whatever the signal says, and has no `dryRepeatPenalty`.
+   */
+  async #complete({ messages, signature, signal, send }: EngineCall): Promise<void> {
     const tokens = this.#tokensOf(messages, signature)
     const room = CONTEXT - tokens.length - 1 // full to the last token, the engine would drop the prompt's beginning
     const limit = Math.min(signature.outputs.length * PER_FIELD, room)
@@ -292,16 +320,56 @@ class Engine {
     })
   }
 
-  /** Reads a predictor's prompt with empty inputs: all that stands before them is then there for its calls. */
-  async #warm(predictor: Predictor, signal: AbortSignal): Promise<void> {
-    const { inputs } = predictor
-    const empty = Object.fromEntries(inputs.map((name) => [name, '']))
-    const tokens = this.#tokensOf(prompt(predictor, empty), predictor)
-    const needed = tokens.length + (inputs.length - 1) * PER_FIELD + leastAnswer(predictor)
+  /** Keeps room for what a predictor needs besides the question. */
+  #reserve(predictor: Predictor): void {
+    const { length } = this.#tokensWith('', predictor)
+    const needed = length + (predictor.inputs.length - 1) * PER_FIELD + leastAnswer(predictor)
     this.#reserved = Math.max(this.#reserved, needed)
+  }
+
+  /**
+   * Reads the predictors' prompts up to their inputs, so that a call has only those left to read. After each step
+   * the sequence is given back: a call that comes goes on from there.
+   */
+  async #readAhead(predictors: readonly Predictor[], signal: AbortSignal): Promise<void> {
+    for (const predictor of predictors) {
+      const [empty, other] = [this.#tokensWith('', predictor), this.#tokensWith('x', predictor)]
+      const shared = empty.slice(
+        0,
+        empty.findIndex((token, index) => token !== other[index]),
+      )
+      for (let isRead = false; !isRead; ) {
+        while (this.#calls > 0) {
+          await new Promise<void>((resolve) => {
+            this.#onQuiet = resolve
+          })
+        }
+        signal.throwIfAborted()
+        const step = this.#readStep(shared)
+        this.#step = step.catch(() => {})
+        isRead = await step
+      }
+    }
+  }
+
+  /** @returns whether nothing is left to read */
+  async #readStep(tokens: Token[]): Promise<boolean> {
     const sequence = await this.#take(tokens)
-    await read(sequence, tokens, signal)
-    this.#give(sequence)
+    try {
+      const { firstDifferentIndex: at } = sequence.compareContextTokens(tokens)
+      if (at >= tokens.length) return true // a call has read them, and what it read besides may be asked again
+      await sequence.adaptStateToTokens(tokens, false)
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, at + STEP))
+      return at + STEP >= tokens.length
+    } finally {
+      this.#give(sequence)
+    }
+  }
+
+  /** A predictor's prompt with this text for each of its inputs. */
+  #tokensWith(text: string, predictor: Predictor): Token[] {
+    const inputs = Object.fromEntries(predictor.inputs.map((name) => [name, text]))
+    return this.#tokensOf(prompt(predictor, inputs), predictor)
   }
 
   #tokensOf(messages: readonly Message[], signature: Signature): Token[] {

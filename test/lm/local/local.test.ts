@@ -5,6 +5,7 @@ import { registerHooks } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { FieldParser } from '../../../src/core/adapters/chat/field-parser.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
@@ -66,6 +67,17 @@ function watch(t: TestContext) {
     onStep: () => {},
     /** The latest step. */
     step: Promise.resolve(),
+    get tokensRead() {
+      return seen.steps.reduce((sum, tokens) => sum + tokens, 0)
+    },
+    /** Waits until no further step follows. */
+    async quiet() {
+      for (let before = -1; seen.steps.length > before; ) {
+        before = seen.steps.length
+        await seen.step
+        await sleep(100)
+      }
+    },
     /** Before a token leaves the engine. */
     gate: Promise.resolve(),
     /** Reads until the model writes, leaves, and waits until the engine knows. */
@@ -178,9 +190,8 @@ describe('the embedded model', () => {
     await seen.peek(call(lm, compose, values))
     seen.steps = []
     await seen.peek(call(lm, compose, { ...values, question: 'Why is the sky blue?' }))
-    const read = seen.steps.reduce((sum, tokens) => sum + tokens, 0)
     const prompt = seen.completions.at(-1)?.prompt.length as number
-    assert.ok(prompt > 500 && read < 100, `it read ${read} of ${prompt} tokens`)
+    assert.ok(prompt > 500 && seen.tokensRead < 100, `it read ${seen.tokensRead} of ${prompt} tokens`)
   })
 
   it('takes the sequence that was longest unused for a prompt that none has read', async (t) => {
@@ -336,6 +347,70 @@ describe('the embedded model, when it starts and ends', () => {
     const iterator = call(lm, branch, { question })[Symbol.asyncIterator]()
     assert.equal((await iterator.next()).value[0].type, 'text')
     await iterator.return?.()
+  })
+
+  it('is loaded before it has read the prompts, and reads them when nothing is asked', async (t) => {
+    const seen = watch(t)
+    const lm = createLocalLM({ warm: [branch, compose], log })
+    t.after(() => lm.close())
+    await lm.load()
+    assert.ok(seen.steps.length <= 1, `${seen.steps.length} steps were waited for`)
+    const fits = (question: string) => lm.fits(prompt(branch, { question }), branch)
+    assert.equal(fits('Why is that so? '.repeat(120)), true)
+    assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
+
+    await seen.quiet()
+    assert.ok(seen.tokensRead > 500 && seen.steps.every((tokens) => tokens <= 128))
+    for (const predictor of [branch, compose]) {
+      seen.steps = []
+      await seen.peek(call(lm, predictor, { question, brainstorm: 'a', evidence: 'b' }))
+      assert.ok(seen.tokensRead < 100, `it read ${seen.tokensRead} tokens`)
+    }
+  })
+
+  it('lets a question go first, which goes on from what is read, and then reads the rest', async (t) => {
+    const seen = watch(t)
+    const lm = createLocalLM({ warm: [branch, compose], log })
+    t.after(() => lm.close())
+    const { promise: began, resolve: begin } = Promise.withResolvers<void>()
+    seen.onStep = begin
+    await lm.load()
+    await began
+    const iterator = await begun(call(lm, branch, { question }))
+    assert.equal(seen.tokensRead, (seen.completions[0]?.prompt.length as number) - 1, 'each token once')
+    await iterator.return?.()
+
+    await seen.quiet()
+    seen.steps = []
+    await seen.peek(call(lm, compose, { question, brainstorm: 'a', evidence: 'b' }))
+    assert.ok(seen.tokensRead < 100, `it read ${seen.tokensRead} tokens`)
+  })
+
+  it('reads no further when it is closed', async (t) => {
+    const seen = watch(t)
+    const lines: string[] = []
+    const lm = createLocalLM({ warm: [branch, compose], log: (message) => lines.push(message) })
+    const { promise: began, resolve: begin } = Promise.withResolvers<void>()
+    seen.onStep = begin
+    await lm.load()
+    await began
+    await lm.close()
+    await sleep(100)
+    assert.equal(seen.steps.length, 1)
+    assert.deepEqual(lines, [])
+  })
+
+  it('says so when the prompts can’t be read, and answers all the same', async (t) => {
+    const method = t.mock.method(LlamaContextSequence.prototype, 'evaluateWithoutGeneratingNewTokens', () =>
+      Promise.reject(new Error('no memory')),
+    )
+    const { promise: logged, resolve } = Promise.withResolvers<string>()
+    const lm = createLocalLM({ warm: [branch], log: resolve })
+    t.after(() => lm.close())
+    await lm.load()
+    assert.equal(await logged, "Prompts can't be read ahead of the questions: no memory")
+    method.mock.restore()
+    await peek(call(lm, branch, { question }))
   })
 
   it('can be aborted while it loads', async (t) => {

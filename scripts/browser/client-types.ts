@@ -14,10 +14,10 @@ const MODULES = [
 /** @throws Error where a declaration doesn't follow from its module alone */
 export async function clientTypes(): Promise<string> {
   const files = MODULES.map(async (path) => {
-    const source = await readFile(new URL(`../src/${path}`, import.meta.url), 'utf8')
+    const source = await readFile(new URL(`../../src/${path}`, import.meta.url), 'utf8')
     const { code, errors } = await isolatedDeclaration(path, source)
     if (errors.length > 0) throw new Error(`${path}: ${errors.map(({ message }) => message).join('; ')}`)
     return code.replace(/^import .*$\n/gm, '').replace(/^export \{\};?$\n/gm, '')
   })
-  return `// Made by 'npm run build:client' from the client's sources.\n${(await Promise.all(files)).join('\n')}export {};\n`
+  return `// Made by 'npm run build' from the client's sources.\n${(await Promise.all(files)).join('\n')}export {};\n`
 }

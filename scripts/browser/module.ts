@@ -1,28 +1,20 @@
 /**
  * One browser module from the TypeScript that Node runs as it is: Amaro strips the types, as it does inside
- * Node, and Rollup joins the files. It is Rollup's WebAssembly build, since native binaries come as optional
- * dependencies, which installations without the embedded model leave out.
+ * Node, and Rollup joins the files. It is Rollup's WebAssembly build, which is the same on every platform.
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Plugin, rollup } from '@rollup/wasm-node'
 import { transformSync } from 'amaro'
 
-const modules = new Map<string, Promise<string>>()
-
 /**
- * Joins a module and all that it imports; once for each process.
+ * Joins a module and all that it imports.
  *
  * @param path of the entry module, from `src/`
  */
-export function browserModule(path: string): Promise<string> {
-  const module = modules.get(path) ?? join(path)
-  modules.set(path, module)
-  return module
-}
-
-async function join(path: string): Promise<string> {
-  const bundle = await rollup({ input: new URL(`../${path}`, import.meta.url).href, plugins: [asNodeDoes] })
+export async function browserModule(path: string): Promise<string> {
+  const input = new URL(`../../src/${path}`, import.meta.url).href
+  const bundle = await rollup({ input, plugins: [asNodeDoes] })
   const { output } = await bundle.generate({ format: 'es' })
   await bundle.close()
   return output[0].code
