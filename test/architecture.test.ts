@@ -139,6 +139,12 @@ test('the service runs without development dependencies', () => {
   }
 })
 
+test('core and async read no environment', () => {
+  for (const file of files.filter((one) => ['core', 'async'].includes(roomOf(one)))) {
+    assert.doesNotMatch(readFileSync(join(SRC, file), 'utf8'), /\bprocess\b|import\.meta/, file)
+  }
+})
+
 test('what runs in browsers has of the service the types alone', () => {
   for (const file of files.filter((one) => roomOf(one) === 'client')) {
     const text = readFileSync(join(SRC, file), 'utf8')

@@ -24,13 +24,13 @@ export type Asking = {
 }
 
 /** Types of frames that this client knows. Others are passed over, so that a newer service doesn't break it. */
-const KNOWN: ReadonlySet<unknown> = new Set<Frame['type']>([
-  'status',
-  'token',
-  'usage',
-  'prediction',
-  'error',
-])
+const KNOWN: Readonly<Record<Frame['type'], true>> = {
+  status: true,
+  token: true,
+  usage: true,
+  prediction: true,
+  error: true,
+}
 
 /**
  * Streams a run.
@@ -118,7 +118,7 @@ const isOf = (response: Response, type: string) =>
 function knownFrame(data: string): Frame[] {
   try {
     const frame: { type?: unknown } | null = JSON.parse(data)
-    return KNOWN.has(frame?.type) ? [frame as Frame] : []
+    return Object.hasOwn(KNOWN, String(frame?.type)) ? [frame as Frame] : []
   } catch {
     return []
   }

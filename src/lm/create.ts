@@ -27,22 +27,25 @@ export function createLM(
   }
   const guarded = (lm: LM) => withTimeouts(withCompletionLimit(lm, config.MAX_COMPLETION_CHARS), limits)
 
-  if (config.LM === 'openai') {
-    const lm = createOpenAILM({
-      baseURL: config.OPENAI_BASE_URL,
-      apiKey: config.OPENAI_API_KEY,
-      model: config.OPENAI_MODEL,
-      maxCompletionChars: config.MAX_COMPLETION_CHARS,
-    })
-    return guarded(
-      withRetries(lm, { retries: config.LM_MAX_RETRIES, deadlineMs: config.LM_FIRST_TOKEN_TIMEOUT_MS }),
-    )
+  switch (config.LM) {
+    case 'openai': {
+      const lm = createOpenAILM({
+        baseURL: config.OPENAI_BASE_URL,
+        apiKey: config.OPENAI_API_KEY,
+        model: config.OPENAI_MODEL,
+        maxCompletionChars: config.MAX_COMPLETION_CHARS,
+      })
+      const deadlineMs = config.LM_FIRST_TOKEN_TIMEOUT_MS
+      return guarded(withRetries(lm, { retries: config.LM_MAX_RETRIES, deadlineMs }))
+    }
+    case 'local': {
+      const local = createLocalLM({
+        modelPath: config.LOCAL_MODEL,
+        threads: config.LOCAL_THREADS,
+        warm: predictors,
+        log,
+      })
+      return withQueue(guarded(local), { slots: LOCAL_SLOTS, waiting: WAITING })
+    }
   }
-  const local = createLocalLM({
-    modelPath: config.LOCAL_MODEL,
-    threads: config.LOCAL_THREADS,
-    warm: predictors,
-    log,
-  })
-  return withQueue(guarded(local), { slots: LOCAL_SLOTS, waiting: WAITING })
 }
