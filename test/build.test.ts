@@ -1,6 +1,7 @@
 /** What browsers get is built where it has to be, and only there. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, unlink, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,5 +71,21 @@ test('the build of a clean clone', async (t) => {
     await cp(join(ROOT, 'LICENSE'), join(clone, 'src/playground/page.css'))
     assert.deepEqual(await run('scripts/build.ts'), done)
     assert.match(await built('page.css'), /^MIT License/)
+  })
+
+  await t.test('is made by npm start, and a signal still reaches the service', async () => {
+    await rm(join(clone, 'dist'), { recursive: true })
+    const { PATH, HOME } = process.env
+    const env = { PATH, HOME, PORT: '0', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' }
+    const npm = spawn('npm', ['start'], { cwd: clone, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    for await (const piece of npm.stdout.setEncoding('utf8')) {
+      const wasReady = output.includes('"ready"')
+      output += piece
+      if (!wasReady && output.includes('"ready"')) npm.kill('SIGTERM')
+    }
+    if (npm.exitCode === null) await once(npm, 'exit')
+    assert.equal(npm.exitCode, 0, output)
+    assert.match(output, /"stopped"/)
   })
 })
