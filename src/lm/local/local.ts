@@ -239,7 +239,7 @@ class Engine {
     }
   }
 
-  /** Only after the signal that it was started with has aborted: what is read ahead goes on until then. */
+  /** Call it once the start's signal has aborted: until then it goes on reading ahead, and this waits for it. */
   async dispose(): Promise<void> {
     await this.#ahead
     await this.#llama.dispose()
@@ -257,8 +257,8 @@ class Engine {
   }
 
   /**
-   * Writes one completion, and before anything more is read ahead. The step that is being read comes to its end
-   * first, so that the call can have its sequence.
+   * Writes one completion. Nothing more is read ahead meanwhile; the step that is under way comes to its end first,
+   * so that the call can have its sequence.
    *
    * @throws RunError `prompt_too_long`; the signal's reason, as soon as the engine has heard of it; whatever the
    *   engine throws
@@ -275,8 +275,8 @@ class Engine {
   }
 
   /**
-   * It asks for tokens itself, since the engine's own `LlamaCompletion` reads a prompt to its
-   * end whatever the signal says, and has no `dryRepeatPenalty`.
+   * It asks for tokens itself, since the engine's own `LlamaCompletion` reads a prompt to its end whatever the
+   * signal says, and has no `dryRepeatPenalty`.
    */
   async #complete({ messages, signature, signal, send }: EngineCall): Promise<void> {
     const tokens = this.#tokensOf(messages, signature)
