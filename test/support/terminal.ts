@@ -8,7 +8,7 @@ import xterm from '@xterm/headless'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** The environment without what would make the console plain. */
-export function terminalEnv(env: Record<string, string>): Record<string, string> {
+function terminalEnv(env: Record<string, string>): Record<string, string> {
   const { NO_COLOR: _, CI: __, ...rest } = process.env as Record<string, string>
   return { ...rest, TERM: 'xterm-256color', ...env }
 }
