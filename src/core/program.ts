@@ -3,7 +3,6 @@
  * and a body that calls them. What it consists of is known before it runs, so whatever shows a run (rows,
  * columns, documents) follows from the program alone.
  */
-
 import type { Values } from './adapters/chat/prompt.ts'
 import { isName } from './format.ts'
 import type { Predictor } from './predictor.ts'
@@ -67,7 +66,8 @@ export function module<const P extends Record<string, Predictor>>(
  *
  * @param parts predictors and modules by name
  * @param body calls them, side by side or one after the other, as often as it likes, and returns the
- *   prediction: every output field of the predictor that it ended with, and nothing else. When it returns or throws, calls that still run are aborted.
+ *   prediction: every output field of the predictor that it ended with, and nothing else. When it returns or throws,
+ *   calls that still run are aborted.
  * @throws TypeError for a name that isn't made of letters, digits and _
  */
 export function program<const P extends Parts, Inputs extends Values = Question>(

@@ -9,8 +9,9 @@
  * servers and models begin with a blank, and where nothing is open yet no value could lose a line by it.
  *
  * Held back is only what could still be a marker, white space that may turn out to be trailing, or the first half of
- * a surrogate pair, since readers in Python can't join it to the second. No character is matched twice: what a cut marker has matched so far is kept as a position in the markers, not as text to
- * be read again, so that n characters cost O(n) however they are cut.
+ * a surrogate pair, since readers in Python can't join it to the second. No character is matched twice: what a cut
+ * marker has matched so far is kept as a position in the markers, not as text to be read again, so that n characters
+ * cost O(n) however they are cut.
  */
 import { COMPLETED, marker, REASONING } from '../../format.ts'
 import { isSpace, Value } from './value.ts'
@@ -57,15 +58,15 @@ export class FieldParser {
         if (lineFeed !== -1) this.#candidates = this.#markers
         continue
       }
-      const marker = this.#candidates[0] as string
+      const candidate = this.#candidates[0] as string
       if (this.#current === undefined && this.#matched === 0 && isSpace(text.charAt(at))) {
         at++
         continue
       }
       const code = text.charCodeAt(at)
-      const agreeing = this.#candidates.filter((candidate) => candidate.charCodeAt(this.#matched) === code)
+      const agreeing = this.#candidates.filter((one) => one.charCodeAt(this.#matched) === code)
       if (agreeing.length === 0) {
-        this.#write(marker.slice(0, before))
+        this.#write(candidate.slice(0, before))
         this.#giveUpMarker()
         before = 0
         continue
@@ -73,7 +74,7 @@ export class FieldParser {
       at++
       this.#candidates = agreeing
       this.#matched++
-      if (this.#matched === marker.length) {
+      if (this.#matched === candidate.length) {
         const start = at - (this.#matched - before)
         this.#write(text.slice(from, start))
         this.#openField(agreeing[0] as string)

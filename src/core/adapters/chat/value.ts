@@ -2,6 +2,7 @@
  * A field's value as it grows: white space at its start is dropped, white space at its end waits for what follows, and
  * so does the first half of a surrogate pair.
  */
+
 /** Whether `trim()` drops this character. */
 export const isSpace = (character: string) => character.trim() === ''
 
