@@ -1,12 +1,11 @@
 /** The parts that answer questions, made from the configuration: for the service, the console and the tests alike. */
 import type { Config } from './config.ts'
 import type { LM } from './core/lm.ts'
-import type { Program } from './core/program.ts'
 import { createLM } from './lm/create.ts'
-import { parallelComposer } from './programs/parallel-composer.ts'
+import { BUILT_IN, type NamedProgram, type Programs } from './programs/programs.ts'
 import { Runs } from './runs/runs.ts'
 
-export type Parts = { readonly lm: LM; readonly program: Program; readonly runs: Runs }
+export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
 
 /**
  * @param log for what takes a moment at the start
@@ -15,10 +14,11 @@ export type Parts = { readonly lm: LM; readonly program: Program; readonly runs:
 export function compose(
   config: Config,
   log: (message: string) => void,
-  program: Program = parallelComposer,
+  program: NamedProgram = BUILT_IN,
 ): Parts {
-  const predictors = program.places.map(({ predictor }) => predictor)
+  const programs: Programs = { default: program, all: [program] }
+  const predictors = programs.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
   const lm = createLM(config, predictors, log)
-  const runs = new Runs({ lm, program, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
-  return { lm, program, runs }
+  const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
+  return { lm, programs, runs }
 }

@@ -122,6 +122,9 @@ const configuration = variables
 
 export type Config = z.infer<typeof configuration>
 
+/** What the service takes of a program's inputs. */
+export const inputLimitsOf = ({ MAX_QUESTION_CHARS }: Config) => ({ maxChars: MAX_QUESTION_CHARS })
+
 /** Says of every wrong variable what is wrong with it, a line each. Values aren't repeated: one may be a key. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'

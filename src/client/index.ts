@@ -7,6 +7,7 @@ export type {
   StatusFrame,
   TokenFrame,
   UsageFrame,
+  ValueFrame,
 } from '../core/frame.ts'
 export { type Fault, IncompleteStreamError, NotTheServiceError, RefusedError } from './errors.ts'
 export {

@@ -38,7 +38,7 @@ export type RunState = {
   readonly lanes: readonly Lane[]
   readonly startedAt: number
   readonly endedAt: number | undefined
-  readonly prediction: Readonly<Record<string, string>> | undefined
+  readonly prediction: Readonly<Record<string, unknown>> | undefined
   /** Predictors whose model ran into its token limit. */
   readonly truncated: readonly string[]
   readonly error: ErrorFrame | undefined
@@ -94,6 +94,8 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
         }),
         at,
       )
+    case 'value': // the lane has its text already
+      return state
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
     case 'prediction':
@@ -121,7 +123,15 @@ export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at:
   return { ...state, lanes, phase, endedAt: at }
 }
 
-function newLane({ predictor, module, fields, waits_for }: PredictorDescription, call: number): Lane {
+function newLane(
+  {
+    predictor,
+    module,
+    fields,
+    waits_for,
+  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'waits_for'>,
+  call: number,
+): Lane {
   return {
     predictor,
     call,
@@ -154,7 +164,7 @@ function withLane(
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {
-      ...newLane({ predictor, module, fields, reasons: false, waits_for: [...(like?.waitsFor ?? [])] }, call),
+      ...newLane({ predictor, module, fields, waits_for: [...(like?.waitsFor ?? [])] }, call),
       startedAt: at,
     })
   }

@@ -27,6 +27,7 @@ export type Asking = {
 const KNOWN: Readonly<Record<Frame['type'], true>> = {
   status: true,
   token: true,
+  value: true,
   usage: true,
   prediction: true,
   error: true,

@@ -9,6 +9,7 @@ import {
   endRun,
   type Frame,
   IncompleteStreamError,
+  type ProgramDescription,
   RefusedError,
   reduceRun,
   startRun,
@@ -99,7 +100,13 @@ async function show(source: Source, question: string, options: Options, signal: 
   if (signal.aborted) return
   // Whoever asks this very process also runs it, and can change more than a client of a service can.
   if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
-  if (state.prediction && !options.json) writeAnswer(Object.values(state.prediction).at(-1) ?? '', drawable)
+  if (state.prediction && !options.json) writeAnswer(answerOf(source.program, state.prediction), drawable)
+}
+
+/** The answer's field, if the program names one among its outputs; else all of the prediction as JSON. */
+function answerOf({ answer }: ProgramDescription, prediction: Readonly<Record<string, unknown>>): string {
+  const value = answer && prediction[answer.field]
+  return typeof value === 'string' ? value : JSON.stringify(prediction, null, 2)
 }
 
 /** Ordinary text, so that it stays in a terminal's scroll-back. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
 import { compose } from '../compose.ts'
-import { readConfig } from '../config.ts'
+import { inputLimitsOf, readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
 
@@ -25,13 +25,14 @@ export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSi
  */
 export async function thisProcess(log: (message: string) => void): Promise<Source> {
   const config = readConfig(process.env)
-  const { lm, program, runs } = compose(config, log)
+  const { lm, programs, runs } = compose(config, log)
+  const { name, program } = programs.default
   await lm.load?.()
   return {
     model: modelName(lm.model),
-    program: describe(program),
+    program: describe(name, program, inputLimitsOf(config)),
     async *ask(question, { reasoning, signal }) {
-      const run = runs.start({ question }, { id: randomUUID(), include: { reasoning } })
+      const run = runs.start(program, { question }, { id: randomUUID(), include: { reasoning } })
       const onAbort = () => run.abort(signal.reason)
       signal.addEventListener('abort', onAbort)
       if (signal.aborted) onAbort()

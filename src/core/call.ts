@@ -3,7 +3,8 @@
  * state belongs to the call and is gone with it.
  */
 import { follow } from '../async/follow.ts'
-import { prompt, type Values } from './adapters/chat/prompt.ts'
+import type { Values } from './adapters/adapter.ts'
+import { chat } from './adapters/chat/chat.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { Completion, type Include } from './completion.ts'
 import { asRunError } from './errors.ts'
@@ -41,7 +42,7 @@ export async function callPredictor(
   const began = performance.now()
   const elapsed = () => Math.round(performance.now() - began)
   try {
-    const completion = new Completion(site, run.include, report, elapsed)
+    const completion = new Completion(chat, site, run.include, report, elapsed)
     await read(completion, run, site, inputs)
     return completion.values()
   } catch (thrown) {
@@ -60,7 +61,7 @@ async function read(completion: Completion, run: CallContext, site: Site, inputs
   let timer: NodeJS.Timeout | undefined
   try {
     const options = { signature: site.predictor, signal, usage: include.usage }
-    for await (const deltas of lm.stream(prompt(site.predictor, inputs), options)) {
+    for await (const deltas of lm.stream(chat.prompt(site.predictor, inputs), options)) {
       const frames = completion.take(deltas)
       const room = frames.length > 0 ? emit(frames) : undefined
       if (room) await room

@@ -1,15 +1,17 @@
 /** One completion: deltas -> frames, and the fields' values. Its state is the call's, and gone with it. */
 
-import { type FieldChunk, FieldParser } from './adapters/chat/field-parser.ts'
-import type { Values } from './adapters/chat/prompt.ts'
+import type { Adapter, CompletionParser, FieldChunk, Values } from './adapters/adapter.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { RunError } from './errors.ts'
+import { Faults } from './fault.ts'
 import { REASONING } from './format.ts'
 import type { Frame } from './frame.ts'
 import type { Delta } from './lm.ts'
+import { readValue } from './typed-value.ts'
+import { ValueReader } from './value-reader.ts'
 
 /** What a client can ask for beyond the fields themselves. */
-export type Include = { readonly reasoning: boolean; readonly usage: boolean }
+export type Include = { readonly reasoning: boolean; readonly usage: boolean; readonly values: boolean }
 
 export class Completion {
   /** Whether all of it is there; only its usage may still come. */
@@ -20,17 +22,22 @@ export class Completion {
   readonly #include: Include
   readonly #report: CallReport
   readonly #elapsed: () => number
-  readonly #parser: FieldParser
+  readonly #parser: CompletionParser
+  /** Reads values as they close, where they are asked for. */
+  readonly #values: ValueReader | undefined
   /** What every frame of this call carries. */
   readonly #origin: { readonly predictor: string; readonly call?: number }
   #frames: Frame[] = []
 
-  constructor(site: Site, include: Include, report: CallReport, elapsed: () => number) {
+  constructor(adapter: Adapter, site: Site, include: Include, report: CallReport, elapsed: () => number) {
+    const { outputs } = site.predictor
     this.#site = site
     this.#include = include
     this.#report = report
     this.#elapsed = elapsed
-    this.#parser = new FieldParser(site.predictor.outputs)
+    this.#parser = adapter.parser(outputs)
+    if (include.values && outputs.some(({ type }) => type.kind !== 'str'))
+      this.#values = new ValueReader(outputs)
     this.#origin = { predictor: site.name, ...(site.call > 1 && { call: site.call }) }
   }
 
@@ -45,14 +52,27 @@ export class Completion {
     return frames
   }
 
-  /** @throws RunError `upstream_format` where an output field never came */
+  /**
+   * @returns every output field's value, in signature order
+   * @throws RunError `upstream_format` where an output field never came, or its value isn't of its type
+   */
   values(): Values {
-    const { missing, values } = this.#parser
-    if (missing.length === 0) return values
-    const names = missing.map((name) => `'${name}'`).join(', ')
-    const message = this.#report.truncated
-      ? `The model reached its token limit before it came to ${names}.`
-      : `The model left out ${names}, which it was asked for.`
+    const { missing, texts } = this.#parser
+    if (missing.length > 0) {
+      const names = missing.map((name) => `'${name}'`).join(', ')
+      const message = this.#report.truncated
+        ? `The model reached its token limit before it came to ${names}.`
+        : `The model left out ${names}, which it was asked for.`
+      throw new RunError('upstream_format', { message })
+    }
+    const faults = new Faults()
+    const values: Record<string, unknown> = {}
+    for (const { name, type } of this.#site.predictor.outputs) {
+      values[name] = readValue(type, texts[name] as string, `/${name}`, faults)
+    }
+    if (faults.count === 0) return values
+    const early = this.#report.truncated ? ' It reached its token limit.' : ''
+    const message = `The model wrote something else than it was asked for. ${faults}.${early}`
     throw new RunError('upstream_format', { message })
   }
 
@@ -109,6 +129,13 @@ export class Completion {
       // Spelled out for what nearly every call is: there are thousands of these.
       if (call === 1) this.#frames.push({ type: 'token', field, predictor, chunk, is_last: isLast })
       else this.#frames.push({ type: 'token', field, ...this.#origin, chunk, is_last: isLast })
+      if (this.#values) this.#addValues(field, chunk, isLast)
+    }
+  }
+
+  #addValues(field: string, chunk: string, isLast: boolean): void {
+    for (const { path, value } of this.#values?.push(field, chunk, isLast) ?? []) {
+      this.#frames.push({ type: 'value', field, ...this.#origin, path, value })
     }
   }
 

@@ -1,18 +1,41 @@
-/** A program -> its description. Nothing is declared twice: it follows from the program's predictors alone. */
+/** A program -> its description. Nothing is declared twice: it follows from the program's signature and its predictors. */
 import type { ProgramDescription } from './description.ts'
 import { REASONING } from './format.ts'
+import { type InputLimits, inputsSchema, outputsSchema } from './inputs.ts'
 import type { Program } from './program.ts'
+import { namesOf } from './signature.ts'
 
-export function describe({ places }: Pick<Program<never>, 'places'>): ProgramDescription {
-  const makersOf = (field: string) => places.filter(({ predictor }) => predictor.outputs.includes(field))
+/** @param limits what the service takes of an input */
+export function describe(
+  name: string,
+  { inputs, outputs, answer, places, description }: Omit<Program, 'run'>,
+  limits: InputLimits,
+): ProgramDescription {
+  const makersOf = (field: string) =>
+    places.filter(({ predictor }) => namesOf(predictor.outputs).includes(field))
   return {
-    predictors: places.map(({ name, module, messages, predictor }) => ({
-      predictor: name,
-      module,
-      fields: predictor.outputs.filter((field) => field !== REASONING),
-      reasons: predictor.outputs.includes(REASONING),
-      waits_for: [...new Set(predictor.inputs.flatMap(makersOf).map((place) => place.name))],
-      ...(messages && { status: messages }),
-    })),
+    name,
+    ...(description !== undefined && { description }),
+    inputs: inputsSchema(inputs, limits),
+    outputs: outputsSchema(outputs ?? places.at(-1)?.predictor.outputs ?? []),
+    ...(answer && { answer }),
+    predictors: places.map(({ name, module, messages, predictor }) => {
+      const fields = predictor.outputs.filter((field) => field.name !== REASONING)
+      return {
+        predictor: name,
+        module,
+        fields: namesOf(fields),
+        types: Object.fromEntries(fields.map((field) => [field.name, field.type.text])),
+        reasons: fields.length < predictor.outputs.length,
+        waits_for: [
+          ...new Set(
+            namesOf(predictor.inputs)
+              .flatMap(makersOf)
+              .map((place) => place.name),
+          ),
+        ],
+        ...(messages && { status: messages }),
+      }
+    }),
   }
 }

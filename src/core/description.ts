@@ -1,6 +1,18 @@
-/** What a program says of itself before it runs: all that a board, a page or any front end needs for its lanes. */
+/** What a program says of itself before it runs: all that a form, a board, a page or any front end needs. */
+
+/** A JSON Schema (2020-12) of an object, with its properties in the program's order. */
+export type ObjectSchema = { readonly [key: string]: unknown }
 
 export type ProgramDescription = {
+  name: string
+  /** What it does, in a sentence, where it says so. */
+  description?: string | undefined
+  /** What it is asked. */
+  inputs: ObjectSchema
+  /** What its prediction holds. */
+  outputs: ObjectSchema
+  /** The field in which its answer streams, if it has one. */
+  answer?: { predictor: string; field: string } | undefined
   /** In the order in which the program declares them. */
   predictors: PredictorDescription[]
 }
@@ -12,6 +24,8 @@ export type PredictorDescription = {
   module: string
   /** The fields that it streams, in order, without `reasoning`. */
   fields: string[]
+  /** The type of each of these, such as `str` or `list[str]`: a `str` streams as its text, others as JSON text. */
+  types: { [field: string]: string }
   /** Whether it writes the field `reasoning` first, which streams only where it is included. */
   reasons: boolean
   /** The predictors that put out its input fields, so those that end before it begins. */

@@ -3,7 +3,7 @@
  * JSON. Types alone, so that a client can have them without the service; `schemas.ts` holds the same as schemas.
  */
 
-export type Frame = StatusFrame | TokenFrame | UsageFrame | PredictionFrame | ErrorFrame
+export type Frame = StatusFrame | TokenFrame | ValueFrame | UsageFrame | PredictionFrame | ErrorFrame
 
 /** A module starts, ends or waits. The first one leaves before any model has answered. */
 export type StatusFrame = {
@@ -27,6 +27,17 @@ export type TokenFrame = {
   is_last: boolean
 }
 
+/** A value that is closed and has been checked: an item of a list, or a whole field that isn't a `str`. Only if included. */
+export type ValueFrame = {
+  type: 'value'
+  predictor: string
+  field: string
+  call?: number | undefined
+  /** Where in the field, as a JSON pointer: `/0` is a list's first item, the empty text the whole field. */
+  path: string
+  value: unknown
+}
+
 /** What a call took. Only if included, and only where the upstream tells. */
 export type UsageFrame = {
   type: 'usage'
@@ -42,8 +53,8 @@ export type UsageFrame = {
 /** The run succeeded, and this is its result. */
 export type PredictionFrame = {
   type: 'prediction'
-  /** Every output field of the predictor that the program ended with, in order. */
-  data: Record<string, string>
+  /** Every output of the program, typed, in the order of its signature. */
+  data: Record<string, unknown>
   /** The predictors whose model stopped at its token limit, if any did. */
   truncated?: string[] | undefined
 }

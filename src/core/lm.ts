@@ -3,7 +3,7 @@
  * makes an `LM`; retries, timeouts, limits and queues are wrappers around one (see `create.ts`), so that every
  * provider has them and none writes them again.
  */
-import type { Message } from './adapters/chat/prompt.ts'
+import type { Message } from './adapters/adapter.ts'
 import type { Signature } from './signature.ts'
 
 /**

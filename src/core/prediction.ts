@@ -1,30 +1,38 @@
 /** What a program's body returned -> its prediction: checked, since bodies are other people's code. */
 
-import type { Values } from './adapters/chat/prompt.ts'
-import type { Place } from './program.ts'
+import type { Values } from './adapters/adapter.ts'
+import { Faults } from './fault.ts'
+import type { Program } from './program.ts'
+import { type Field, namesOf } from './signature.ts'
+import { checkValue } from './typed-value.ts'
 
 /**
- * @param returned what the body gave: the fields of the predictor that it ended with
- * @returns them in the order of that predictor's signature
- * @throws TypeError that says what to change, where it isn't every output field of one of the program's predictors,
- *   each a string
+ * @param returned what the body gave: the outputs that the program promises, or those of the predictor that it ended
+ *   with
+ * @returns them in the order of the signature
+ * @throws TypeError that says what to change, where something is missing or isn't of its type
  */
-export function predictionOf(places: readonly Place[], returned: unknown): Values {
+export function predictionOf(program: Pick<Program, 'outputs' | 'places'>, returned: unknown): Values {
   const values: Record<string, unknown> = { ...(returned as object) }
+  const faults = new Faults()
+  const checked = (program.outputs ?? outputsLike(program, values)).map(({ name, type }) => [
+    name,
+    checkValue(type, values[name], `/${name}`, faults),
+  ])
+  if (faults.count > 0) throw new TypeError(`The program's body returned what it doesn't promise: ${faults}.`)
+  return Object.fromEntries(checked)
+}
+
+/** The outputs of the predictor whose fields these are. */
+function outputsLike({ places }: Pick<Program, 'places'>, values: Values): readonly Field[] {
   const names = Object.keys(values)
   const made = places.find(({ predictor: { outputs } }) => {
-    return outputs.length === names.length && outputs.every((name) => Object.hasOwn(values, name))
+    return outputs.length === names.length && outputs.every(({ name }) => Object.hasOwn(values, name))
   })
-  if (!made) {
-    const what = names.length > 0 ? `the fields ${names.join(', ')}` : 'no fields'
-    throw new TypeError(
-      `The program's body returned ${what}. It has to return every output of one of its predictors, and nothing else.`,
-    )
-  }
-  for (const name of names) {
-    if (typeof values[name] !== 'string') {
-      throw new TypeError(`The program's body returned ${typeof values[name]} for '${name}', not a string.`)
-    }
-  }
-  return Object.fromEntries(made.predictor.outputs.map((name) => [name, values[name] as string]))
+  if (made) return made.predictor.outputs
+  const what = names.length > 0 ? `the fields ${names.join(', ')}` : 'no fields'
+  const needed = namesOf(places.at(-1)?.predictor.outputs ?? []).join(', ')
+  throw new TypeError(
+    `The program's body returned ${what}. Without a signature it has to return every output of one of its predictors, such as ${needed}, and nothing else.`,
+  )
 }

@@ -2,20 +2,30 @@
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
  * in `call.ts`.
  */
+import { Faults, step } from './fault.ts'
+import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
-import { type InputsOf, type OutputsOf, type Signature, signature } from './signature.ts'
+import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
+import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import { checkValue } from './typed-value.ts'
 
-export type Predictor<In extends string = string, Out extends string = string> = Signature<In, Out> & {
+// biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
+export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly kind: 'predictor'
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
   /** Worked examples: earlier turns of the conversation, with a value for each field. */
-  readonly demos: readonly Demo<In | Out>[]
+  readonly demos: readonly Readonly<Record<string, unknown>>[]
 }
 
-export type Demo<Field extends string> = Readonly<Record<Field, string>>
+export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
+  /** What the model is to do, in place of the sentence that follows from the field names. */
+  readonly instructions?: string
+  /** Worked examples, with a value for each field. */
+  readonly demos?: readonly (In & Out)[]
+}
 
-type Options<Field extends string> = { instructions?: string; demos?: readonly Demo<Field>[] }
+type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
 
 /**
  * A predictor that answers at once.
@@ -23,11 +33,11 @@ type Options<Field extends string> = { instructions?: string; demos?: readonly D
  * @param text the signature, such as `'question -> answer'`
  * @throws TypeError for a signature that can't be read
  */
-export function predict<const S extends string>(
-  text: S,
-  options: Options<InputsOf<S> | OutputsOf<S>> = {},
-): Predictor<InputsOf<S>, OutputsOf<S>> {
-  return make(signature(text), options)
+export function predict<const S extends string, const T extends Types = NoTypes>(
+  text: Readable<S, T>,
+  options: PredictorOptions<InputsOf<S, T>, OutputsOf<S, T>, T> = {},
+): Predictor<InputsOf<S, T>, OutputsOf<S, T>> {
+  return make(signature(text as string, options as object), options as object)
 }
 
 /**
@@ -36,26 +46,32 @@ export function predict<const S extends string>(
  * @param text the signature, such as `'question -> answer'`
  * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
  */
-export function chainOfThought<const S extends string>(
-  text: S,
-  options: Options<InputsOf<S> | Reasoning | OutputsOf<S>> = {},
-): Predictor<InputsOf<S>, Reasoning | OutputsOf<S>> {
-  const { inputs, outputs } = signature(text)
-  if ([...inputs, ...outputs].includes(REASONING as never)) {
+export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
+  text: Readable<S, T>,
+  options: PredictorOptions<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>, T> = {},
+): Predictor<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>> {
+  const { describe, ...rest } = options as PredictorOptions<Record<string, unknown>, Record<string, unknown>>
+  const { [REASONING]: description, ...others } = describe ?? {}
+  const { inputs, outputs } = signature(text as string, { ...rest, describe: others })
+  if (namesOf([...inputs, ...outputs]).includes(REASONING)) {
     throw new TypeError(
       `The signature '${text}' has the field 'reasoning', which chain of thought adds itself.`,
     )
   }
-  return make({ inputs, outputs: [REASONING, ...outputs] }, options)
+  const reasoning: Field = { name: REASONING, type: STR, ...(description !== undefined && { description }) }
+  return make({ inputs, outputs: [reasoning, ...outputs] }, options as object)
 }
 
-function make<In extends string, Out extends string>(
-  { inputs, outputs }: Signature<In, Out>,
-  { instructions, demos = [] }: Options<In | Out>,
-): Predictor<In, Out> {
-  for (const demo of demos) {
-    const absent = [...inputs, ...outputs].filter((name) => typeof demo[name] !== 'string')
-    if (absent.length > 0) throw new TypeError(`A demo needs a string for ${absent.join(' and ')}.`)
+function make(
+  { inputs, outputs }: Signature,
+  { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
+): Predictor {
+  const faults = new Faults()
+  for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
+    for (const { name, type } of [...inputs, ...outputs]) {
+      checkValue(type, demo[name], step(name), faults)
+    }
   }
-  return { kind: 'predictor', inputs, outputs, instructions, demos }
+  if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
+  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as Predictor['demos'] }
 }

@@ -1,11 +1,14 @@
 /**
  * A program: predictors under the names of their keys, some of them grouped into modules with status messages,
- * and a body that calls them. What it consists of is known before it runs, so whatever shows a run (rows,
- * columns, documents) follows from the program alone.
+ * and a body that calls them. What it consists of is known before it runs, so whatever asks for a run or shows one
+ * (schemas, forms, rows, columns, documents) follows from the program alone.
  */
-import type { Values } from './adapters/chat/prompt.ts'
-import { isName } from './format.ts'
+import type { Values } from './adapters/adapter.ts'
+import { STR } from './field-type.ts'
+import { isName, REASONING } from './format.ts'
 import type { Predictor } from './predictor.ts'
+import { type Field, namesOf, type SignatureOptions, signature } from './signature.ts'
+import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 
 /** What a module says when its work begins and when it is done. */
 export type StatusMessages = { readonly start: string; readonly end: string }
@@ -21,13 +24,15 @@ type Parts = Readonly<Record<string, Predictor | Module>>
 /** A predictor as the body gets it: bound to one run. */
 export type Bound<P> =
   P extends Predictor<infer In, infer Out>
-    ? (inputs: Readonly<Record<In, string>>) => Promise<Readonly<Record<Out, string>>>
+    ? (inputs: Readonly<In>) => Promise<Readonly<Out>>
     : P extends Module<infer Predictors>
       ? { readonly [Name in keyof Predictors]: Bound<Predictors[Name]> }
       : never
 
-/** What the service gives every program. */
+/** What a program without a signature of its own is asked. */
 export type Question = { readonly question: string }
+
+const QUESTION: readonly Field[] = [{ name: 'question', type: STR, description: 'What to answer.' }]
 
 /** What else a body is handed. `signal` aborts with the run: pass it to whatever else the body awaits. */
 export type BodyContext = { readonly signal: AbortSignal }
@@ -42,11 +47,36 @@ export type Place = {
 
 export type Call = (place: Place, inputs: Values) => Promise<Values>
 
-export type Program<Inputs = Question> = {
+/** The field in which a run's answer streams. */
+export type Answer = { readonly predictor: string; readonly field: string }
+
+// biome-ignore lint/suspicious/noExplicitAny: a program of any signature takes what that says, which no type can say
+export type Program<Inputs = any> = {
+  readonly kind: 'program'
+  /** What it is asked, in order. */
+  readonly inputs: readonly Field[]
+  /** What it promises to return, in order; undefined where it promises every output of one of its predictors. */
+  readonly outputs: readonly Field[] | undefined
+  /** Where its answer streams, if it has one. */
+  readonly answer: Answer | undefined
   /** Every predictor, in the order in which the program declares them. */
   readonly places: readonly Place[]
+  readonly description: string | undefined
   /** Runs the body with predictors that go through `call`. */
-  readonly run: (call: Call, inputs: Inputs, context: BodyContext) => Promise<Values>
+  readonly run: (call: Call, inputs: Inputs, context: BodyContext) => Promise<unknown>
+}
+
+type Body<P extends Parts, In, Out> = (
+  parts: { readonly [Name in keyof P]: Bound<P[Name]> },
+  inputs: Readonly<In>,
+  context: BodyContext,
+) => Promise<Out>
+
+export type ProgramOptions<Names extends PropertyKey = string, T = NoTypes> = SignatureOptions<Names, T> & {
+  /** What the program does, in a sentence: for whoever chooses among several. */
+  readonly description?: string
+  /** The predictor that writes the answer. Where it isn't given, the last that writes the program's first text. */
+  readonly answer?: string
 }
 
 /**
@@ -61,26 +91,47 @@ export function module<const P extends Record<string, Predictor>>(
   return { kind: 'module', predictors, messages }
 }
 
+/** Names that a request has for itself, so no input can have them. */
+export const RESERVED_INPUTS: readonly string[] = ['include', 'resumable']
+
 /**
  * Makes a program.
  *
+ * @param text the program's signature: what it is asked, and what it returns. Left out, it is asked a question, and
+ *   returns every output field of the predictor that it ended with, and nothing else
  * @param parts predictors and modules by name
- * @param body calls them, side by side or one after the other, as often as it likes, and returns the
- *   prediction: every output field of the predictor that it ended with, and nothing else. When it returns or throws,
- *   calls that still run are aborted.
- * @throws TypeError for a name that isn't made of letters, digits and _
+ * @param body calls them, side by side or one after the other, as often as it likes, and returns the outputs. When it
+ *   returns or throws, calls that still run are aborted.
+ * @throws TypeError that says what to change in names, signature or options
  */
-export function program<const P extends Parts, Inputs extends Values = Question>(
+export function program<const S extends string, const P extends Parts, const T extends Types = NoTypes>(
+  text: Readable<S, T>,
   parts: P,
-  body: (
-    parts: { readonly [Name in keyof P]: Bound<P[Name]> },
-    inputs: Inputs,
-    context: BodyContext,
-  ) => Promise<Values>,
-): Program<Inputs> {
+  body: Body<P, InputsOf<S, T>, OutputsOf<S, T>>,
+  options?: ProgramOptions<keyof InputsOf<S, T> | keyof OutputsOf<S, T>, T>,
+): Program<InputsOf<S, T>>
+export function program<const P extends Parts>(
+  parts: P,
+  body: Body<P, Question, Values>,
+  options?: Omit<ProgramOptions, 'types' | 'describe'>,
+): Program<Question>
+export function program(...given: unknown[]): Program {
+  const [text, parts, body, options = {}] = (
+    typeof given[0] === 'string' ? given : [undefined, ...given]
+  ) as [string | undefined, Parts, Body<Parts, AnyValues, unknown>, ProgramOptions?]
+  const { inputs, outputs } =
+    text === undefined ? { inputs: QUESTION, outputs: undefined } : signature(text, options)
+  const reserved = namesOf(inputs).find((name) => RESERVED_INPUTS.includes(name))
+  if (reserved)
+    throw new TypeError(`The program's input '${reserved}' has a name that requests need themselves.`)
   const places = Object.entries(parts).flatMap(([name, part]) => placesOf(name, part))
   return {
+    kind: 'program',
+    inputs,
+    outputs,
+    answer: answerOf(places, outputs, options.answer),
     places,
+    description: options.description,
     run(call, inputs, context) {
       const bind = (name: string) => {
         const place = places.find((one) => one.name === name) as Place
@@ -112,4 +163,25 @@ function checkName(name: string): void {
   if (!isName(name)) {
     throw new TypeError(`'${name}' can't name a part of a program; use letters, digits and _.`)
   }
+}
+
+/** @param chosen the place that the program's options name */
+function answerOf(
+  places: readonly Place[],
+  outputs: readonly Field[] | undefined,
+  chosen: string | undefined,
+): Answer | undefined {
+  const texts = (fields: readonly Field[]) =>
+    namesOf(fields.filter(({ name, type }) => type.kind === 'str' && name !== REASONING))
+  if (chosen !== undefined) {
+    const place = places.find(({ name }) => name === chosen)
+    if (!place) throw new TypeError(`The program has no predictor '${chosen}' to write its answer.`)
+    const [field = namesOf(place.predictor.outputs).at(-1) as string] = texts(place.predictor.outputs)
+    return { predictor: chosen, field }
+  }
+  for (const field of texts(outputs ?? places.at(-1)?.predictor.outputs ?? [])) {
+    const place = places.findLast(({ predictor }) => texts(predictor.outputs).includes(field))
+    if (place) return { predictor: place.name, field }
+  }
+  return undefined
 }

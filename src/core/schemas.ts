@@ -5,7 +5,15 @@
 import { z } from 'zod'
 import type { ProgramDescription } from './description.ts'
 import { wireCodes } from './errors.ts'
-import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, TokenFrame, UsageFrame } from './frame.ts'
+import type {
+  ErrorFrame,
+  Frame,
+  PredictionFrame,
+  StatusFrame,
+  TokenFrame,
+  UsageFrame,
+  ValueFrame,
+} from './frame.ts'
 
 /** A schema whose output is exactly this type: each is assignable to the other. */
 const of =
@@ -47,6 +55,25 @@ export const tokenFrame = of<TokenFrame>()(
     .describe('A piece of a field, as the model writes it.'),
 )
 
+export const valueFrame = of<ValueFrame>()(
+  z
+    .object({
+      type: z.literal('value'),
+      predictor: z.string(),
+      field: z.string(),
+      call: z.int().min(2).optional(),
+      path: z
+        .string()
+        .describe(
+          "A JSON pointer into the field: `/0` is a list's first item, the empty text the whole field.",
+        ),
+      value: z.unknown(),
+    })
+    .describe(
+      "A value that is closed and has been checked: an item of a list, or a whole field that isn't a text. Only if included.",
+    ),
+)
+
 export const usageFrame = of<UsageFrame>()(
   z
     .object({
@@ -67,8 +94,8 @@ export const predictionFrame = of<PredictionFrame>()(
     .object({
       type: z.literal('prediction'),
       data: z
-        .record(z.string(), z.string())
-        .describe('Every output field of the predictor that the program ended with, in order.'),
+        .record(z.string(), z.unknown())
+        .describe('Every output of the program, typed, in the order of its signature.'),
       truncated: z
         .array(z.string())
         .optional()
@@ -92,17 +119,37 @@ export const errorFrame = of<ErrorFrame>()(
 )
 
 export const frame = of<Frame>()(
-  z.discriminatedUnion('type', [statusFrame, tokenFrame, usageFrame, predictionFrame, errorFrame]),
+  z.discriminatedUnion('type', [
+    statusFrame,
+    tokenFrame,
+    valueFrame,
+    usageFrame,
+    predictionFrame,
+    errorFrame,
+  ]),
 )
 
 export const programDescription = of<ProgramDescription>()(
   z.object({
+    name: z.string(),
+    description: z.string().optional().describe('What it does, in a sentence, where it says so.'),
+    inputs: z.record(z.string(), z.unknown()).describe('What it is asked: a JSON Schema of an object.'),
+    outputs: z
+      .record(z.string(), z.unknown())
+      .describe('What its prediction holds: a JSON Schema of an object.'),
+    answer: z
+      .object({ predictor: z.string(), field: z.string() })
+      .optional()
+      .describe('The field in which its answer streams, if it has one.'),
     predictors: z
       .array(
         z.object({
           predictor: z.string().describe('As token frames name it.'),
           module: z.string().describe('The module that it belongs to, as status frames name it.'),
           fields: z.array(z.string()).describe('The fields that it streams, in order, without `reasoning`.'),
+          types: z
+            .record(z.string(), z.string())
+            .describe('The type of each: a `str` streams as its text, others as JSON text.'),
           reasons: z
             .boolean()
             .describe('Whether it writes `reasoning` first, which streams only where it is included.'),

@@ -4,7 +4,7 @@
  */
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
-import type { Values } from './adapters/chat/prompt.ts'
+import type { Values } from './adapters/adapter.ts'
 import { type CallContext, callPredictor } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import type { Include } from './completion.ts'
@@ -37,18 +37,18 @@ export type Run = {
   readonly calls: readonly CallReport[]
 }
 
-/** Starts a program. Its first frames are there at once, before any model has answered. */
-export function streamify<Inputs extends Values>(
-  program: Program<Inputs>,
-  inputs: Inputs,
-  { lm, signal, id, include }: RunOptions,
-): Run {
+/**
+ * Starts a program. Its first frames are there at once, before any model has answered.
+ *
+ * @param inputs what the program takes, checked
+ */
+export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {
     lm,
     signal: siblings.signal,
-    include: { reasoning: false, usage: false, ...include },
+    include: { reasoning: false, usage: false, values: false, ...include },
     emit: (frames) => channel.push(frames),
   }
   const began = performance.now()
@@ -85,7 +85,7 @@ export function streamify<Inputs extends Values>(
   const execute = async (): Promise<RunError | undefined> => {
     try {
       const returned = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
-      const data = predictionOf(program.places, returned)
+      const data = predictionOf(program, returned)
       siblings.abort(
         new RunError('internal', { message: 'The program ended without waiting for this call.' }),
       )

@@ -12,6 +12,7 @@ import Fastify, {
 } from 'fastify'
 import type { Parts } from '../compose.ts'
 import type { Config } from '../config.ts'
+import { excerpt } from '../core/fault.ts'
 import { NotAdmitted } from '../runs/runs.ts'
 import { refuseBadRequests } from './bad-requests.ts'
 import { limitConnections } from './connections.ts'
@@ -19,14 +20,14 @@ import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import { openapi } from './openapi.ts'
-import { excerpt, Problem } from './problem.ts'
+import { Problem } from './problem.ts'
 import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
-import { programRoute } from './routes/program.ts'
-import { streamRoute } from './routes/stream.ts'
+import { programRoutes } from './routes/program.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
 /** Bytes of a body. */
@@ -43,7 +44,7 @@ export type AppDeps = Parts & {
 
 export async function buildApp({
   lm,
-  program,
+  programs,
   config,
   logger,
   runs,
@@ -88,10 +89,10 @@ export async function buildApp({
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
 
-  await docsRoutes(app, openapi(config))
+  await docsRoutes(app, openapi(config, programs))
   healthRoutes(app, { lm, runs, isLoaded })
-  streamRoute(app, { lm, program, runs, config })
-  programRoute(app, program)
+  streamRoutes(app, { lm, programs, runs, config })
+  programRoutes(app, { programs, config })
   await clientRoutes(app)
   await playgroundRoutes(app)
   return app

@@ -1,6 +1,7 @@
 /** Reads JSON bodies, and says of everything else what to change. */
 import type { FastifyInstance } from 'fastify'
-import { excerpt, Problem } from './problem.ts'
+import { excerpt } from '../core/fault.ts'
+import { Problem } from './problem.ts'
 
 /**
  * The only content type there is: JSON, in UTF-8, not compressed. Fastify's own parser would take bad UTF-8 for

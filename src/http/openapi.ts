@@ -2,9 +2,9 @@
  * The OpenAPI document (3.1) of the service, made from the schemas that the code itself uses: what it says of a
  * body or a frame is what is checked and sent.
  */
-import { z } from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
-import type { Config } from '../config.ts'
+import { type Config, inputLimitsOf } from '../config.ts'
+import { jsonSchemaOf } from '../core/json-schema.ts'
 import {
   errorFrame,
   frame,
@@ -13,7 +13,9 @@ import {
   statusFrame,
   tokenFrame,
   usageFrame,
+  valueFrame,
 } from '../core/schemas.ts'
+import type { NamedProgram, Programs } from '../programs/programs.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
@@ -21,14 +23,10 @@ import { questionSchema } from './routes/question.ts'
 const FRAMES = {
   StatusFrame: statusFrame,
   TokenFrame: tokenFrame,
+  ValueFrame: valueFrame,
   UsageFrame: usageFrame,
   PredictionFrame: predictionFrame,
   ErrorFrame: errorFrame,
-}
-
-const jsonSchema = (schema: z.ZodType, io: 'input' | 'output') => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' })
-  return rest
 }
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
@@ -52,13 +50,65 @@ const refusal = (description: string, headers?: Record<string, string>) => ({
 const WRONG_HOST = refusal('The Host header has a name that the service does not answer to.')
 
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
-export function openapi(config: Config) {
+export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
   const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
   const unauthorized = config.API_KEYS && {
     401: refusal('The key is missing or wrong, or stands in the address.', { 'www-authenticate': 'Bearer.' }),
   }
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
+  const stream = (operationId: string, question: object, summary: string) => ({
+    operationId,
+    summary,
+    requestBody: { required: true, content: { 'application/json': { schema: question } } },
+    ...secured,
+    responses: {
+      200: {
+        description:
+          'Server-sent events. Each is one `data:` line with the JSON of a frame, and a blank line; the ' +
+          'last is `data: [DONE]`. A stream ends in a prediction or in one error, then `[DONE]`; one ' +
+          'without `[DONE]` was cut. Comments (lines that begin with a colon) are signs of life.',
+        headers: {
+          'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
+        },
+        content: { 'text/event-stream': { schema: ref('Frame') } },
+      },
+      400: refusal('The body is wrong, or the question too long for the model.'),
+      ...unauthorized,
+      408: refusal('The body took too long.'),
+      413: refusal('The body is too large.'),
+      415: refusal('The body is not announced as JSON, or is compressed.'),
+      421: WRONG_HOST,
+      503: refusal('The limit of open streams is reached, or the service is shutting down.', {
+        'retry-after': 'Seconds.',
+      }),
+    },
+  })
+  const pathsOf = ({ name, program }: NamedProgram) => {
+    const question =
+      program === programs.default.program ? ref('Question') : questionSchema(program, inputLimitsOf(config))
+    return [
+      [
+        `/v1/programs/${name}/stream`,
+        { post: stream(`stream ${name}`, question, `Ask the program ${name}`) },
+      ],
+      [
+        `/v1/programs/${name}`,
+        {
+          get: {
+            operationId: `program ${name}`,
+            summary: program.description ?? `What the program ${name} consists of`,
+            ...secured,
+            responses: {
+              200: json('Program', 'Its inputs, outputs and predictors.'),
+              ...unauthorized,
+              421: WRONG_HOST,
+            },
+          },
+        },
+      ],
+    ] as const
+  }
   return {
     openapi: '3.1.0',
     info: {
@@ -69,35 +119,7 @@ export function openapi(config: Config) {
         'writes it, under the name of the module and the field it belongs to.',
     },
     paths: {
-      '/v1/stream': {
-        post: {
-          operationId: 'stream',
-          summary: 'Ask a question, read the run as it happens',
-          requestBody: { required: true, content: { 'application/json': { schema: ref('Question') } } },
-          ...secured,
-          responses: {
-            200: {
-              description:
-                'Server-sent events. Each is one `data:` line with the JSON of a frame, and a blank line; the ' +
-                'last is `data: [DONE]`. A stream ends in a prediction or in one error, then `[DONE]`; one ' +
-                'without `[DONE]` was cut. Comments (lines that begin with a colon) are signs of life.',
-              headers: {
-                'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
-              },
-              content: { 'text/event-stream': { schema: ref('Frame') } },
-            },
-            400: refusal('The body is wrong, or the question too long for the model.'),
-            ...unauthorized,
-            408: refusal('The body took too long.'),
-            413: refusal('The body is too large.'),
-            415: refusal('The body is not announced as JSON, or is compressed.'),
-            421: WRONG_HOST,
-            503: refusal('The limit of open streams is reached, or the service is shutting down.', {
-              'retry-after': 'Seconds.',
-            }),
-          },
-        },
-      },
+      '/v1/stream': { post: stream('stream', ref('Question'), 'Ask a question, read the run as it happens') },
       '/v1/program': {
         get: {
           operationId: 'program',
@@ -110,6 +132,19 @@ export function openapi(config: Config) {
           },
         },
       },
+      '/v1/programs': {
+        get: {
+          operationId: 'programs',
+          summary: 'What all programs consist of',
+          ...secured,
+          responses: {
+            200: json('Programs', 'Each of them, and the name of the one that runs where none is named.'),
+            ...unauthorized,
+            421: WRONG_HOST,
+          },
+        },
+      },
+      ...Object.fromEntries(programs.all.flatMap(pathsOf)),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -138,7 +173,7 @@ export function openapi(config: Config) {
         },
       },
       schemas: {
-        Question: jsonSchema(questionSchema(config.MAX_QUESTION_CHARS), 'input'),
+        Question: questionSchema(programs.default.program, inputLimitsOf(config)),
         Frame: {
           description: frame.description ?? 'One event of the stream.',
           oneOf: frames.map(ref),
@@ -147,13 +182,16 @@ export function openapi(config: Config) {
             mapping: Object.fromEntries(frames.map((name) => [byType(name), `#/components/schemas/${name}`])),
           },
         },
-        ...Object.fromEntries(
-          Object.entries(FRAMES).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
-        ),
-        Program: jsonSchema(programDescription, 'output'),
-        Problem: jsonSchema(problemBody, 'output'),
-        Liveness: jsonSchema(liveness, 'output'),
-        Readiness: jsonSchema(readiness, 'output'),
+        ...Object.fromEntries(Object.entries(FRAMES).map(([name, schema]) => [name, jsonSchemaOf(schema)])),
+        Program: jsonSchemaOf(programDescription),
+        Programs: {
+          type: 'object',
+          properties: { default: { type: 'string' }, programs: { type: 'array', items: ref('Program') } },
+          required: ['default', 'programs'],
+        },
+        Problem: jsonSchemaOf(problemBody),
+        Liveness: jsonSchemaOf(liveness),
+        Readiness: jsonSchemaOf(readiness),
       },
     },
   }

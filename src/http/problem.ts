@@ -1,20 +1,10 @@
 /**
  * Refusals before the stream, as problem details (RFC 9457). Every refusal has a code for programs and a
  * sentence that says what to change. Refusals are small whatever was sent, since they go to anybody: a long list
- * of faults ends after a few, and what is repeated of a request is cut by {@link excerpt}.
+ * of faults ends after a few, and what is repeated of a request is cut by `excerpt`.
  */
 import { z } from 'zod'
-
-/** Faults that an answer names; of the others it says how many there are. */
-export const MAX_FAULTS = 10
-
-/** UTF-16 units that an answer repeats of anything a client sent. */
-const MAX_EXCERPT = 100
-
-/** The beginning of what a client sent, such as a path or a key: all of it where it is short. */
-export function excerpt(text: string): string {
-  return text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT).toWellFormed()}…`
-}
+import { type Fault, MAX_FAULTS } from '../core/fault.ts'
 
 const TITLES = {
   400: 'Bad request',
@@ -55,8 +45,6 @@ export type RefusalCode = keyof typeof REFUSALS
 
 /** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
 const fault = z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() })
-
-export type Fault = Readonly<z.infer<typeof fault>>
 
 export const problemBody = z
   .object({

@@ -2,9 +2,11 @@
  * The runs that are under way: how many there may be, how long each may take, and how they end when the process does.
  * It knows nothing of who reads them.
  */
+
+import type { Values } from '../core/adapters/adapter.ts'
 import { RunError } from '../core/errors.ts'
 import type { LM } from '../core/lm.ts'
-import type { Program, Question } from '../core/program.ts'
+import type { Program } from '../core/program.ts'
 import { type Run, type RunOptions, streamify } from '../core/streamify.ts'
 
 /** Why a run can't be admitted, in a sentence. */
@@ -39,7 +41,6 @@ export type AdmittedRun = Run & {
 
 export type RunsOptions = {
   readonly lm: LM
-  readonly program: Program
   /** Runs that may be under way at the same time. */
   readonly max: number
   /** Milliseconds that a run may take. */
@@ -65,13 +66,18 @@ export class Runs {
   }
 
   /**
-   * Starts a run of the program.
+   * Starts a run of a program.
    *
+   * @param inputs what the program takes, checked
    * @throws NotAdmitted when no more are taken
    */
-  start(inputs: Question, { id, include = {} }: Pick<RunOptions, 'id' | 'include'>): AdmittedRun {
+  start(
+    program: Program,
+    inputs: Values,
+    { id, include = {} }: Pick<RunOptions, 'id' | 'include'>,
+  ): AdmittedRun {
     if (this.#isDraining) throw new NotAdmitted('shutting_down')
-    const { lm, program, max, timeoutMs } = this.#options
+    const { lm, max, timeoutMs } = this.#options
     if (this.#open.size >= max) throw new NotAdmitted('too_many_streams')
     const controller = new AbortController()
     this.#open.add(controller)

@@ -1,9 +1,18 @@
-/** `GET /v1/program`: what the program consists of, for front ends that lay out a run before it begins. */
+/** What programs consist of, for front ends that lay out a form or a run before it begins. */
 import type { FastifyInstance } from 'fastify'
+import type { Parts } from '../../compose.ts'
+import { type Config, inputLimitsOf } from '../../config.ts'
 import { describe } from '../../core/describe.ts'
-import type { Program } from '../../core/program.ts'
+import type { NamedProgram } from '../../programs/programs.ts'
 
-export function programRoute(app: FastifyInstance, program: Program): void {
-  const description = describe(program)
-  app.get('/v1/program', () => description)
+export function programRoutes(
+  app: FastifyInstance,
+  { programs, config }: Pick<Parts, 'programs'> & { config: Config },
+): void {
+  const describeOne = ({ name, program }: NamedProgram) => describe(name, program, inputLimitsOf(config))
+  const all = { default: programs.default.name, programs: programs.all.map(describeOne) }
+  const ofDefault = describeOne(programs.default)
+  app.get('/v1/program', () => ofDefault)
+  app.get('/v1/programs', () => all)
+  for (const description of all.programs) app.get(`/v1/programs/${description.name}`, () => description)
 }

@@ -1,7 +1,8 @@
-/** `POST /v1/stream`: a question in, the frames of its run out. */
+/** `POST /v1/stream` and `POST /v1/programs/{name}/stream`: a question in, the frames of its run out. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../compose.ts'
-import type { Config } from '../../config.ts'
+import { type Config, inputLimitsOf } from '../../config.ts'
+import type { Values } from '../../core/adapters/adapter.ts'
 import { prompt } from '../../core/adapters/chat/prompt.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
@@ -11,25 +12,32 @@ import { eventStream } from '../../wire/event-stream.ts'
 import { native } from '../../wire/native.ts'
 import { hasStalled } from '../connections.ts'
 import { Problem } from '../problem.ts'
-import { checkQuestion, questionSchema } from './question.ts'
+import { checkQuestion } from './question.ts'
 
 export type StreamDeps = Parts & { readonly config: Config }
 
-export function streamRoute(app: FastifyInstance, { lm, program, runs, config }: StreamDeps): void {
-  const schema = questionSchema(config.MAX_QUESTION_CHARS)
+export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
+  const { programs } = deps
+  streamRoute(app, '/v1/stream', programs.default.program, deps)
+  for (const { name, program } of programs.all) {
+    streamRoute(app, `/v1/programs/${name}/stream`, program, deps)
+  }
+}
+
+function streamRoute(
+  app: FastifyInstance,
+  path: string,
+  program: Program,
+  { lm, runs, config }: StreamDeps,
+): void {
+  const limits = inputLimitsOf(config)
   const refuseWhatDoesNotFit = promptCheck(lm, program)
 
-  app.post('/v1/stream', (request, reply) => {
-    const { question, include = [] } = checkQuestion(schema, request.body)
-    refuseWhatDoesNotFit(question)
+  app.post(path, (request, reply) => {
+    const { inputs, include } = checkQuestion(program, limits, request.body)
+    refuseWhatDoesNotFit(inputs)
     const began = performance.now()
-    const run = runs.start(
-      { question },
-      {
-        id: request.id,
-        include: { reasoning: include.includes('reasoning'), usage: include.includes('usage') },
-      },
-    )
+    const run = runs.start(program, inputs, { id: request.id, include })
     onClose(request, reply, async (lost) => {
       if (lost) run.abort(lost)
       logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
@@ -45,16 +53,15 @@ export function streamRoute(app: FastifyInstance, { lm, program, runs, config }:
 
 /**
  * Refuses a question that the model's context can't hold, as far as that is known before the stream: by the
- * prompts of the predictors that take nothing but the question.
+ * prompts of the predictors that take nothing but what the program is asked.
  */
-function promptCheck(lm: LM, program: Program): (question: string) => void {
+function promptCheck(lm: LM, program: Program): (inputs: Values) => void {
+  const asked = new Map(program.inputs.map(({ name, type }) => [name, type.text]))
   const opening = program.places.filter(({ predictor }) =>
-    predictor.inputs.every((name) => name === 'question'),
+    predictor.inputs.every(({ name, type }) => asked.get(name) === type.text),
   )
-  return (question) => {
-    const fits = opening.every(
-      ({ predictor }) => lm.fits?.(prompt(predictor, { question }), predictor) ?? true,
-    )
+  return (inputs) => {
+    const fits = opening.every(({ predictor }) => lm.fits?.(prompt(predictor, inputs), predictor) ?? true)
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
 }

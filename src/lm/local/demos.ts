@@ -3,9 +3,10 @@
  * the format around garbage, and after a single example it keeps repeating that one. They fit any signature,
  * so what they say depends on a field's place and not on its name.
  */
-import { demoTurns, type Message, type Values } from '../../core/adapters/chat/prompt.ts'
+import type { Message, Values } from '../../core/adapters/adapter.ts'
+import { demoTurns } from '../../core/adapters/chat/prompt.ts'
 import { REASONING } from '../../core/format.ts'
-import type { Signature } from '../../core/signature.ts'
+import { namesOf, type Signature } from '../../core/signature.ts'
 
 type Topic = {
   readonly question: string
@@ -52,8 +53,9 @@ const TOPICS: readonly Topic[] = [
  */
 export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper', 'wood', 'chips', 'pulp']
 
-/** The examples, as turns to put between the system message and the question. */
+/** The examples, as turns to put between the system message and the question. None for fields that aren't texts. */
 export function localDemos(signature: Signature): Message[] {
+  if ([...signature.inputs, ...signature.outputs].some(({ type }) => type.kind !== 'str')) return []
   return TOPICS.flatMap((topic) => demoTurns(signature, valuesOf(signature, topic)))
 }
 
@@ -61,7 +63,8 @@ export function localDemos(signature: Signature): Message[] {
  * The field `question`, or else the first input, is asked. Other inputs are notes. So are the outputs of a
  * predictor that reads nothing but the question; one that reads more turns notes into prose.
  */
-function valuesOf({ inputs, outputs }: Signature, { question, plan, notes, prose }: Topic): Values {
+function valuesOf(signature: Signature, { question, plan, notes, prose }: Topic): Values {
+  const [inputs, outputs] = [namesOf(signature.inputs), namesOf(signature.outputs)]
   const asked = inputs.includes('question') ? 'question' : inputs[0]
   const read = inputs.filter((name) => name !== asked)
   const written = outputs.filter((name) => name !== REASONING)

@@ -3,7 +3,7 @@
  * so even a very small model writes the format of `core/adapters/chat/prompt.ts`. It says nothing about what is in the fields.
  */
 import { COMPLETED, marker, REASONING } from '../../core/format.ts'
-import type { Signature } from '../../core/signature.ts'
+import type { Field, Signature } from '../../core/signature.ts'
 
 /**
  * The shape of a field's text. A sentence has an upper and a lower bound in characters: without them a small
@@ -16,9 +16,17 @@ body ::= sent (" " sent){0,2} | item ("\n" item){2}
 item ::= "- " sent
 sent ::= [A-Z¡¿\u00C0-\u1FFF\u3040-\uD7FF] [^\[\]{}\n#.!?。！？]{12,180} [.!?。！？]`
 
+const JSON_VALUE = String.raw`
+json ::= "{" (pair (", " pair)*)? "}" | "[" (json (", " json)*)? "]" | string | number | "true" | "false" | "null"
+pair ::= string ": " json
+string ::= "\"" [^"\\\n]{0,180} "\""
+number ::= "-"? [0-9]{1,9} ("." [0-9]{1,6})?`
+
 /** The grammar of a completion: every output field in signature order, then the end. */
 export function grammarOf({ outputs }: Signature): string {
   // Field names stand in literals only, and they have nothing in them to escape. Rule names can't hold a `_`.
-  const fields = outputs.map((name) => `"${marker(name)}\\n" ${name === REASONING ? 'plan' : 'body'}`)
-  return `root ::= ${[...fields, `"${marker(COMPLETED)}"`].join(' "\\n\\n" ')}${TEXT}\n`
+  const ruleOf = ({ name, type }: Field) =>
+    type.kind !== 'str' ? 'json' : name === REASONING ? 'plan' : 'body'
+  const fields = outputs.map((field) => `"${marker(field.name)}\\n" ${ruleOf(field)}`)
+  return `root ::= ${[...fields, `"${marker(COMPLETED)}"`].join(' "\\n\\n" ')}${TEXT}${outputs.some(({ type }) => type.kind !== 'str') ? JSON_VALUE : ''}\n`
 }

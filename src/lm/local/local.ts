@@ -19,11 +19,12 @@ import type {
   TokenBias,
 } from 'node-llama-cpp'
 import { Channel } from '../../async/channel.ts'
-import { type Message, prompt } from '../../core/adapters/chat/prompt.ts'
+import type { Message } from '../../core/adapters/adapter.ts'
+import { prompt } from '../../core/adapters/chat/prompt.ts'
 import { asRunError, RunError } from '../../core/errors.ts'
 import type { Delta, LM } from '../../core/lm.ts'
 import type { Predictor } from '../../core/predictor.ts'
-import type { Signature } from '../../core/signature.ts'
+import { namesOf, type Signature } from '../../core/signature.ts'
 import { DEMO_WORDS, localDemos } from './demos.ts'
 import { grammarOf } from './grammar.ts'
 import { localWeights, USE_AN_ENDPOINT } from './weights.ts'
@@ -368,7 +369,7 @@ class Engine {
 
   /** A predictor's prompt with this text for each of its inputs. */
   #tokensWith(text: string, predictor: Predictor): Token[] {
-    const inputs = Object.fromEntries(predictor.inputs.map((name) => [name, text]))
+    const inputs = Object.fromEntries(namesOf(predictor.inputs).map((name) => [name, text]))
     return this.#tokensOf(prompt(predictor, inputs), predictor)
   }
 

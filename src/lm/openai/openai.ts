@@ -8,7 +8,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { Agent, errors } from 'undici'
-import type { Message } from '../../core/adapters/chat/prompt.ts'
+import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
 import type { CallOptions, LM } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'

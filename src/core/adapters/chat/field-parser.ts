@@ -14,13 +14,12 @@
  * cost O(n) however they are cut.
  */
 import { COMPLETED, marker, REASONING } from '../../format.ts'
+import type { CompletionParser, FieldChunk } from '../adapter.ts'
 import { isSpace, Value } from './value.ts'
-
-export type FieldChunk = { readonly field: string; chunk: string; isLast: boolean }
 
 const NONE: readonly string[] = []
 
-export class FieldParser {
+export class FieldParser implements CompletionParser {
   readonly #fields: readonly string[]
   readonly #values = new Map<string, Value>()
   /** The markers that would count now, with the field that each opens. */
@@ -114,13 +113,12 @@ export class FieldParser {
     return this.#take()
   }
 
-  /** Whether the marker `completed` has been read: what still comes is no part of the completion. */
+  /** Whether the marker `completed` has been read. */
   get isCompleted(): boolean {
     return this.#isCompleted
   }
 
-  /** The values so far, in signature order; fields that never came are absent. */
-  get values(): Record<string, string> {
+  get texts(): Record<string, string> {
     return Object.fromEntries(
       this.#fields.flatMap((field) => {
         const value = this.#values.get(field)
@@ -129,7 +127,6 @@ export class FieldParser {
     )
   }
 
-  /** The output fields that have not come, in signature order. */
   get missing(): string[] {
     return this.#fields.filter((field) => !this.#values.has(field))
   }

@@ -4,18 +4,11 @@
  */
 import { COMPLETED, marker } from '../../format.ts'
 import type { Predictor } from '../../predictor.ts'
-import type { Signature } from '../../signature.ts'
+import { type Field, namesOf, type Signature } from '../../signature.ts'
+import type { Message, Values } from '../adapter.ts'
+import { given, glossary } from '../fields.ts'
 
-export type Message = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
-
-/** Values of fields by name: the inputs of a call, or the inputs and outputs of a worked example. */
-export type Values = Readonly<Record<string, string>>
-
-/**
- * The whole prompt of one call: instructions, worked examples, inputs.
- *
- * @throws TypeError where an input is missing or isn't a string
- */
+/** The whole prompt of one call: instructions, worked examples, inputs. */
 export function prompt(predictor: Predictor, inputs: Values): Message[] {
   return [
     { role: 'system', content: system(predictor) },
@@ -32,32 +25,34 @@ export function demoTurns(signature: Signature, demo: Values): [Message, Message
   ]
 }
 
-const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
+const list = (fields: readonly Field[]) => fields.map(({ name }) => `\`${name}\``).join(', ')
 
 function system({ inputs, outputs, instructions }: Predictor): string {
-  const shape = [...inputs, ...outputs].map((name) => `${marker(name)}\n{${name}}`).join('\n\n')
+  const names = namesOf([...inputs, ...outputs])
+  const shape = names.map((name) => `${marker(name)}\n{${name}}`).join('\n\n')
   return [
     `You are given ${list(inputs)} and you write ${list(outputs)}.`,
+    ...glossary([...inputs, ...outputs]),
     `Every turn has this form, with the text of each field in the place of its name in braces:\n\n${shape}\n\n${marker(COMPLETED)}`,
     instructions ?? `Given ${list(inputs)}, produce ${list(outputs)}.`,
   ].join('\n\n')
 }
 
 function question({ inputs, outputs }: Signature, values: Values): string {
-  const order = outputs.map(marker).join(', then ')
+  const order = outputs
+    .map(
+      ({ name, type }) => `${marker(name)}${type.kind === 'str' ? '' : ` (JSON of the type ${type.text})`}`,
+    )
+    .join(', then ')
   return `${fields(inputs, values)}\n\nAnswer with the fields ${order}, and end with ${marker(COMPLETED)}.`
 }
 
-function fields(names: readonly string[], values: Values): string {
-  return names.map((name) => `${marker(name)}\n${defused(name, values[name])}`).join('\n\n')
+function fields(fields: readonly Field[], values: Values): string {
+  return fields.map((field) => `${marker(field.name)}\n${defused(given(field, values))}`).join('\n\n')
 }
 
 /**
  * A marker counts only at the start of a line, so one space before it makes it text. Without this, a question
  * could carry a marker and forge a field of the prompt.
  */
-function defused(name: string, value: string | undefined): string {
-  if (typeof value !== 'string')
-    throw new TypeError(`The field '${name}' needs a string, not ${typeof value}`)
-  return value.replace(/^(?=\[\[ ## \w+ ## \]\])/gm, ' ')
-}
+const defused = (text: string) => text.replace(/^(?=\[\[ ## \w+ ## \]\])/gm, ' ')

@@ -1,0 +1,30 @@
+/** What the prompts of all adapters say of fields: what they are, and their values. */
+import { Faults, step } from '../fault.ts'
+import { jsonSchemaOf } from '../json-schema.ts'
+import type { Field } from '../signature.ts'
+import { checkValue, textOf } from '../typed-value.ts'
+import type { Values } from './adapter.ts'
+
+/**
+ * A field's value as the model reads it.
+ *
+ * @throws TypeError where it is missing or isn't of the field's type
+ */
+export function given({ name, type }: Field, values: Values): string {
+  const faults = new Faults()
+  const value = checkValue(type, values[name], step(name), faults)
+  if (faults.count > 0) throw new TypeError(`An input isn't what its predictor takes: ${faults}.`)
+  return textOf(type, value)
+}
+
+/** A paragraph about the fields whose names don't say it all: those with a type or a description. None if all do. */
+export function glossary(fields: readonly Field[]): string[] {
+  const lines = fields
+    .filter(({ type, description }) => type.kind !== 'str' || description !== undefined)
+    .map(({ name, type, description }) => {
+      const schema =
+        type.kind === 'str' ? '' : ` Its JSON Schema: ${JSON.stringify(jsonSchemaOf(type.schema))}`
+      return `- \`${name}\` (${type.text})${description === undefined ? '' : `: ${description}`}${schema}`
+    })
+  return lines.length === 0 ? [] : [`About the fields:\n${lines.join('\n')}`]
+}

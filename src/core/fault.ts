@@ -1,0 +1,46 @@
+/** What is wrong with a value, and where. */
+
+/** Faults that are named; the others are counted. So what is said of a value stays small, whatever the value is. */
+export const MAX_FAULTS = 10
+
+/** UTF-16 units that are repeated of anything that somebody else wrote. */
+const MAX_EXCERPT = 100
+
+/** UTF-16 units that are said of one fault. */
+const MAX_DETAIL = 300
+
+/** The beginning of a text such as a path or a key: all of it where it is short. */
+export function excerpt(text: string, max = MAX_EXCERPT): string {
+  return text.length <= max ? text : `${text.slice(0, max).toWellFormed()}…`
+}
+
+/**
+ * @property pointer a JSON pointer (RFC 6901); '' is the whole value
+ * @property detail what to change there
+ */
+export type Fault = { readonly pointer: string; readonly detail: string }
+
+/** The faults of one value. */
+export class Faults {
+  /** The first ones. */
+  readonly named: Fault[] = []
+  /** How many there are. */
+  count = 0
+
+  add(pointer: string, detail: string): void {
+    this.count++
+    if (this.named.length < MAX_FAULTS) this.named.push({ pointer, detail: excerpt(detail, MAX_DETAIL) })
+  }
+
+  /** All of them in a sentence: where and what. */
+  toString(): string {
+    const list = this.named.map(({ pointer, detail }) => (pointer === '' ? detail : `${pointer}: ${detail}`))
+    const more = this.count - this.named.length
+    if (more > 0) list.push(`… and ${more.toLocaleString('en')} more`)
+    return list.join('; ')
+  }
+}
+
+/** One step of a JSON pointer: `~` and `/` are escaped. A key that is cut can still be found by its beginning. */
+export const step = (key: PropertyKey): string =>
+  `/${excerpt(String(key)).replaceAll('~', '~0').replaceAll('/', '~1')}`
