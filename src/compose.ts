@@ -20,8 +20,15 @@ export function compose(
   program: NamedProgram = BUILT_IN,
 ): Parts {
   const programs: Programs = { default: program, all: [program] }
-  const predictors = programs.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
+  const predictors = programs.all.flatMap(({ program }) =>
+    program.places.flatMap((place) => (place.kind === 'predictor' ? [place.predictor] : [])),
+  )
   const lm = createLM(config, predictors, log)
-  const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
+  const runs = new Runs({
+    lm,
+    max: config.MAX_STREAMS,
+    timeoutMs: config.RUN_TIMEOUT_MS,
+    maxToolChars: config.MAX_COMPLETION_CHARS,
+  })
   return { lm, programs, runs }
 }

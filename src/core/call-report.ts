@@ -11,6 +11,7 @@ export type Site = {
 
 /** What a call took: for the log. Characters are UTF-16 units of text and native reasoning. */
 export type CallReport = {
+  /** Its name; a tool's too. */
   readonly predictor: string
   readonly call: number
   chars: number
@@ -25,7 +26,7 @@ export type CallReport = {
   truncated: boolean
 }
 
-export const newReport = ({ name, call }: Site, startMs: number): CallReport => ({
+export const newReport = ({ name, call }: Pick<Site, 'name' | 'call'>, startMs: number): CallReport => ({
   predictor: name,
   call,
   chars: 0,

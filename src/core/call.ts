@@ -18,6 +18,8 @@ export type CallContext = {
   readonly signal: AbortSignal
   readonly include: Include
   readonly emit: Emit
+  /** UTF-16 units that a call of a tool may write. */
+  readonly maxToolChars: number
 }
 
 /** Sends frames, in order. Gives a promise only when the reader must be waited for: the back-pressure. */

@@ -1,9 +1,11 @@
-/** A program -> its description. Nothing is declared twice: it follows from the program's signature and its predictors. */
+/** A program -> its description. Nothing is declared twice: it follows from the program's signature and its parts. */
 import type { ProgramDescription } from './description.ts'
 import { REASONING } from './format.ts'
 import { type InputLimits, inputsSchema, outputsSchema } from './inputs.ts'
+import { outputsOfLast, signatureOf } from './place.ts'
 import type { Program } from './program.ts'
 import { namesOf } from './signature.ts'
+import type { StatusMessages } from './status-text.ts'
 
 /** @param limits what the service takes of an input */
 export function describe(
@@ -12,30 +14,39 @@ export function describe(
   limits: InputLimits,
 ): ProgramDescription {
   const makersOf = (field: string) =>
-    places.filter(({ predictor }) => namesOf(predictor.outputs).includes(field))
+    places.filter((place) => namesOf(signatureOf(place).outputs).includes(field)).map((place) => place.name)
   return {
     name,
     ...(description !== undefined && { description }),
     inputs: inputsSchema(inputs, limits),
-    outputs: outputsSchema(outputs ?? places.at(-1)?.predictor.outputs ?? []),
+    outputs: outputsSchema(outputs ?? outputsOfLast(places)),
     ...(answer && { answer }),
-    predictors: places.map(({ name, module, messages, predictor }) => {
-      const fields = predictor.outputs.filter((field) => field.name !== REASONING)
+    predictors: places.map((place) => {
+      const { name, module, messages, after } = place
+      const { inputs, outputs } = signatureOf(place)
+      const fields = outputs.filter((field) => field.name !== REASONING)
+      const status = messages && sentencesOf(messages)
       return {
         predictor: name,
+        ...(place.kind === 'tool' && {
+          kind: place.kind,
+          ...(place.tool.description !== undefined && { description: place.tool.description }),
+        }),
         module,
         fields: namesOf(fields),
         types: Object.fromEntries(fields.map((field) => [field.name, field.type.text])),
-        reasons: fields.length < predictor.outputs.length,
-        waits_for: [
-          ...new Set(
-            namesOf(predictor.inputs)
-              .flatMap(makersOf)
-              .map((place) => place.name),
-          ),
-        ],
-        ...(messages && { status: messages }),
+        reasons: fields.length < outputs.length,
+        waits_for: [...new Set([...after, ...namesOf(inputs).flatMap(makersOf)])],
+        ...(status && { status }),
       }
     }),
   }
+}
+
+/** What a module says whatever happens: its functions say something only once it does. Undefined where that is nothing. */
+function sentencesOf(messages: StatusMessages): Readonly<Record<string, string>> | undefined {
+  const sentences = Object.entries(messages).flatMap(([phase, text]) =>
+    typeof text === 'string' ? [[phase, text] as const] : [],
+  )
+  return sentences.length > 0 ? Object.fromEntries(sentences) : undefined
 }

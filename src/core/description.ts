@@ -17,9 +17,14 @@ export type ProgramDescription = {
   predictors: PredictorDescription[]
 }
 
+/** What writes a lane: a predictor, or a tool. */
 export type PredictorDescription = {
   /** As token frames name it. */
   predictor: string
+  /** Of what is no predictor. */
+  kind?: 'tool' | undefined
+  /** What a tool does, in a sentence, where it says so. */
+  description?: string | undefined
   /** The module that it belongs to, as status frames name it. */
   module: string
   /** The fields that it streams, in order, without `reasoning`. */
@@ -30,6 +35,6 @@ export type PredictorDescription = {
   reasons: boolean
   /** The predictors that put out its input fields, so those that end before it begins. */
   waits_for: string[]
-  /** What its module says when it starts and ends. */
-  status?: { start: string; end: string } | undefined
+  /** What its module says when it starts, ends and fails, as far as that is known before: its functions aren't here. */
+  status?: { start?: string | undefined; end?: string | undefined; fail?: string | undefined } | undefined
 }

@@ -9,6 +9,8 @@ type Ending = {
   readonly message: string
   readonly remedy?: string
   readonly loggedOnly?: true
+  /** It is the whole run's: no part of it can fail of it alone. */
+  readonly ofTheRun?: true
 }
 
 export const errorCodes = {
@@ -63,15 +65,31 @@ export const errorCodes = {
     retryable: false,
     message: "The question is too long for the model's context. Ask a shorter one.",
   },
+  tool_failed: { retryable: false, message: 'A tool of the program failed.' },
+  branch_timeout: {
+    retryable: true,
+    message: 'A part of the program took longer than it may.',
+    remedy: "Raise the part's deadlineMs in the program if it may take that long.",
+  },
   run_timeout: {
     retryable: true,
+    ofTheRun: true,
     message: 'The run took longer than the service allows.',
     remedy: 'Raise RUN_TIMEOUT_MS if runs may take that long.',
   },
-  shutting_down: { retryable: true, message: 'The service is shutting down. Ask again.' },
-  internal: { retryable: false, message: 'Something went wrong inside the service; its log says what.' },
-  client_stalled: { retryable: true, message: 'The client stopped reading.', loggedOnly: true },
-  client_closed: { retryable: true, message: 'The client went away.', loggedOnly: true },
+  shutting_down: { retryable: true, message: 'The service is shutting down. Ask again.', ofTheRun: true },
+  internal: {
+    retryable: false,
+    message: 'Something went wrong inside the service; its log says what.',
+    ofTheRun: true,
+  },
+  client_stalled: {
+    retryable: true,
+    message: 'The client stopped reading.',
+    loggedOnly: true,
+    ofTheRun: true,
+  },
+  client_closed: { retryable: true, message: 'The client went away.', loggedOnly: true, ofTheRun: true },
 } as const satisfies Record<string, Ending>
 
 export type ErrorCode = keyof typeof errorCodes
@@ -129,6 +147,17 @@ export class RunError extends Error {
     const { code, message, cause, retryAfter, retryable } = this
     return new RunError(code, { message, cause, retryAfter, retryable, predictor })
   }
+
+  /** @returns the same failure, of this predictor's call unless it is another's */
+  in(predictor: string): RunError {
+    return this.predictor === undefined ? this.at(predictor) : this
+  }
+}
+
+/** Whether a run can go on without the part that failed of it. What is wrong in the program itself isn't a part's. */
+export function mayFailAlone({ code }: RunError): boolean {
+  const ending: Ending = errorCodes[code]
+  return !ending.ofTheRun
 }
 
 /** Any thrown value as a RunError: what isn't one already is `internal`, and its text stays in the log. */

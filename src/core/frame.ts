@@ -5,13 +5,22 @@
 
 export type Frame = StatusFrame | TokenFrame | ValueFrame | UsageFrame | PredictionFrame | ErrorFrame
 
-/** A module starts, ends or waits. The first one leaves before any model has answered. */
+/**
+ * A module starts, ends or waits; a tool says how its work goes; a part has failed, and the run goes on without it. The
+ * first one leaves before any model has answered.
+ */
 export type StatusFrame = {
   type: 'status'
   /** A sentence for people. */
   message: string
   module: string
-  phase: 'start' | 'end' | 'waiting'
+  /** Where it is about one part of the module: `progress` always is, and `failed` where the part alone failed. */
+  predictor?: string | undefined
+  /** Which call of that part, from the second in one run on. */
+  call?: number | undefined
+  phase: 'start' | 'end' | 'waiting' | 'progress' | 'failed'
+  /** Of `failed`: what it failed of, as in an error frame. */
+  code?: string | undefined
 }
 
 /** A piece of a field, as the model writes it. */
@@ -57,6 +66,8 @@ export type PredictionFrame = {
   data: Record<string, unknown>
   /** The predictors whose model stopped at its token limit, if any did. */
   truncated?: string[] | undefined
+  /** The modules, predictors and tools that the run went on without, if it did. */
+  degraded?: string[] | undefined
 }
 
 /** The run failed. */

@@ -2,6 +2,7 @@
 
 import type { Values } from './adapters/adapter.ts'
 import { Faults } from './fault.ts'
+import { outputsOfLast, signatureOf } from './place.ts'
 import type { Program } from './program.ts'
 import { type Field, namesOf } from './signature.ts'
 import { checkField } from './typed-value.ts'
@@ -26,12 +27,14 @@ export function predictionOf(program: Pick<Program, 'outputs' | 'places'>, retur
 /** The outputs of the predictor whose fields these are. */
 function outputsLike({ places }: Pick<Program, 'places'>, values: Values): readonly Field[] {
   const names = Object.keys(values)
-  const made = places.find(({ predictor: { outputs } }) => {
-    return outputs.length === names.length && outputs.every(({ name }) => Object.hasOwn(values, name))
-  })
-  if (made) return made.predictor.outputs
+  const made = places
+    .map((place) => signatureOf(place).outputs)
+    .find((outputs) => {
+      return outputs.length === names.length && outputs.every(({ name }) => Object.hasOwn(values, name))
+    })
+  if (made) return made
   const what = names.length > 0 ? `the fields ${names.join(', ')}` : 'no fields'
-  const needed = namesOf(places.at(-1)?.predictor.outputs ?? []).join(', ')
+  const needed = namesOf(outputsOfLast(places)).join(', ')
   throw new TypeError(
     `The program's body returned ${what}. Without a signature it has to return every output of one of its predictors, such as ${needed}, and nothing else.`,
   )

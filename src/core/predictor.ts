@@ -7,11 +7,13 @@ import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import { type Terms, type TermsOptions, termsOf } from './terms.ts'
 import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
-export type Predictor<In = any, Out = any> = Signature<In, Out> & {
+export type Predictor<In = any, Out = any, Required extends boolean = boolean> = Signature<In, Out> & {
   readonly kind: 'predictor'
+  readonly terms: Terms<Required>
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
   /** Worked examples: earlier turns of the conversation, with a value for each field. */
@@ -33,10 +35,14 @@ type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends ke
  * @param text the signature, such as `'question -> answer'`
  * @throws TypeError for a signature that can't be read
  */
-export function predict<const S extends string, const T extends Types = NoTypes>(
+export function predict<
+  const S extends string,
+  const T extends Types = NoTypes,
+  const Required extends boolean = true,
+>(
   text: Readable<S, T>,
-  options: PredictorOptions<InputsOf<S, T>, OutputsOf<S, T>, T> = {},
-): Predictor<InputsOf<S, T>, OutputsOf<S, T>> {
+  options: PredictorOptions<InputsOf<S, T>, OutputsOf<S, T>, T> & TermsOptions<Required> = {},
+): Predictor<InputsOf<S, T>, OutputsOf<S, T>, NoInfer<Required>> {
   return make(signature(text as string, options as object), options as object)
 }
 
@@ -46,10 +52,14 @@ export function predict<const S extends string, const T extends Types = NoTypes>
  * @param text the signature, such as `'question -> answer'`
  * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
  */
-export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
+export function chainOfThought<
+  const S extends string,
+  const T extends Types = NoTypes,
+  const Required extends boolean = true,
+>(
   text: Readable<S, T>,
-  options: PredictorOptions<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>, T> = {},
-): Predictor<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>> {
+  options: PredictorOptions<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>, T> & TermsOptions<Required> = {},
+): Predictor<InputsOf<S, T>, Reasoned<OutputsOf<S, T>>, NoInfer<Required>> {
   const { describe, ...rest } = options as PredictorOptions<Record<string, unknown>, Record<string, unknown>>
   const { [REASONING]: description, ...others } = describe ?? {}
   const { inputs, outputs } = signature(text as string, { ...rest, describe: others })
@@ -64,12 +74,23 @@ export function chainOfThought<const S extends string, const T extends Types = N
 
 function make(
   { inputs, outputs }: Signature,
-  { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
-): Predictor {
+  {
+    instructions,
+    demos = [],
+    ...terms
+  }: { instructions?: string; demos?: readonly object[] } & TermsOptions<never>,
+): Predictor<never, never, never> {
   const faults = new Faults()
   for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
     for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
-  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as Predictor['demos'] }
+  return {
+    kind: 'predictor',
+    terms: termsOf(terms),
+    inputs,
+    outputs,
+    instructions,
+    demos: demos as Predictor['demos'],
+  }
 }

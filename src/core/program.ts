@@ -1,33 +1,64 @@
 /**
- * A program: predictors under the names of their keys, some of them grouped into modules with status messages,
+ * A program: predictors and tools under the names of their keys, some of them grouped into modules with status messages,
  * and a body that calls them. What it consists of is known before it runs, so whatever asks for a run or shows one
  * (schemas, forms, rows, columns, documents) follows from the program alone.
  */
 import type { Values } from './adapters/adapter.ts'
+import type { Composed } from './composed.ts'
+import { RunError } from './errors.ts'
 import { STR } from './field-type.ts'
 import { isName, REASONING } from './format.ts'
+import { type Callee, lanesOf, type Outcome, outputsOfLast, type Place, signatureOf } from './place.ts'
 import type { Predictor } from './predictor.ts'
-import { type Field, namesOf, type SignatureOptions, signature } from './signature.ts'
+import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import type { StatusMessages } from './status-text.ts'
+import { type Absent, type Terms, type TermsOptions, termsOf } from './terms.ts'
+import type { Tool } from './tool.ts'
 
-/** What a module says when its work begins and when it is done. */
-export type StatusMessages = { readonly start: string; readonly end: string }
+/** What a program or a module consists of. */
+type Part = Predictor | Tool | Composed
 
-export type Module<P extends Record<string, Predictor> = Record<string, Predictor>> = {
+/** What a module's start function is told: which of its parts is called first, and with what. */
+type StartOf<P> = {
+  [Name in keyof P & string]: {
+    readonly predictor: Name
+    readonly inputs: P[Name] extends Signature<infer In, unknown> ? Readonly<In> : never
+  }
+}[keyof P & string]
+
+/** What its end function is told: which of its parts ended last, and what that gave. */
+type EndOf<P> = {
+  [Name in keyof P & string]: {
+    readonly predictor: Name
+    readonly outputs: P[Name] extends Signature<infer _, infer Out> ? Readonly<Out> : never
+  }
+}[keyof P & string]
+
+export type Module<
+  P extends Record<string, Part> = Record<string, Part>,
+  Required extends boolean = boolean,
+> = {
   readonly kind: 'module'
-  readonly predictors: P
+  readonly parts: P
   readonly messages: StatusMessages
+  readonly terms: Terms<Required>
 }
 
-type Parts = Readonly<Record<string, Predictor | Module>>
+type Parts = Readonly<Record<string, Part | Module>>
 
-/** A predictor as the body gets it: bound to one run. */
+/** A part as the body gets it: bound to one run. What may fail alone may give `undefined`. */
 export type Bound<P> =
-  P extends Predictor<infer In, infer Out>
-    ? (inputs: Readonly<In>) => Promise<Readonly<Out>>
-    : P extends Module<infer Predictors>
-      ? { readonly [Name in keyof Predictors]: Bound<Predictors[Name]> }
+  P extends Module<infer Inner, infer Required>
+    ? { readonly [Name in keyof Inner]: BoundPart<Inner[Name], Required> }
+    : BoundPart<P, true>
+
+type BoundPart<P, InModule extends boolean> =
+  P extends Signature<infer In, infer Out>
+    ? P extends { readonly terms: Terms<infer Required> }
+      ? (inputs: Readonly<In>) => Promise<Readonly<Out> | Absent<Required> | Absent<InModule>>
       : never
+    : never
 
 /** What a program without a signature of its own is asked. */
 export type Question = { readonly question: string }
@@ -37,15 +68,8 @@ const QUESTION: readonly Field[] = [{ name: 'question', type: STR, description: 
 /** What else a body is handed. `signal` aborts with the run: pass it to whatever else the body awaits. */
 export type BodyContext = { readonly signal: AbortSignal }
 
-/** One predictor of a program: `ideas.brainstorm` in the module `ideas`, or `compose`, which is its own. */
-export type Place = {
-  readonly name: string
-  readonly module: string
-  readonly messages: StatusMessages | undefined
-  readonly predictor: Predictor
-}
-
-export type Call = (place: Place, inputs: Values) => Promise<Values>
+/** Calls a part, for the body of its run. */
+export type Call = (callee: Callee, inputs: Values) => Promise<Outcome>
 
 /** The field in which a run's answer streams. */
 export type Answer = { readonly predictor: string; readonly field: string }
@@ -59,7 +83,9 @@ export type Program<Inputs = any> = {
   readonly outputs: readonly Field[] | undefined
   /** Where its answer streams, if it has one. */
   readonly answer: Answer | undefined
-  /** Every predictor, in the order in which the program declares them. */
+  /** What its body calls, in the order in which the program declares them. */
+  readonly callees: readonly Callee[]
+  /** Every predictor and tool: what writes a lane. In the same order. */
   readonly places: readonly Place[]
   readonly description: string | undefined
   /** Runs the body with predictors that go through `call`. */
@@ -89,16 +115,29 @@ export type ProgramOptions<Names extends PropertyKey = string, T = NoTypes> = Si
   readonly answer?: string
 }
 
+export type ModuleOptions<P, Required extends boolean = boolean> = StatusMessages<StartOf<P>, EndOf<P>> &
+  TermsOptions<Required>
+
 /**
- * Groups predictors under one name and gives them status messages.
+ * Groups parts under one name, with status messages and terms of their own.
  *
- * @param predictors by name; in a program, `ideas: module({ brainstorm })` makes `ideas.brainstorm`
+ * @param parts by name; in a program, `ideas: module({ brainstorm })` makes `ideas.brainstorm`
+ * @param options what it says when its work begins, ends and fails; and whether the run can go on without it, and how
+ *   long it may be at work from its start to its end
+ * @throws TypeError for a deadline that can't be, and for `fail` of a module that the run can't go on without: what a run
+ *   fails of, its error says
  */
-export function module<const P extends Record<string, Predictor>>(
-  predictors: P,
-  messages: StatusMessages,
-): Module<P> {
-  return { kind: 'module', predictors, messages }
+export function module<const P extends Record<string, Part>, const Required extends boolean = true>(
+  parts: P,
+  options: ModuleOptions<P, Required> = {},
+): Module<P, NoInfer<Required>> {
+  const { start, end, fail, ...terms } = options
+  if (fail !== undefined && terms.required !== false) {
+    throw new TypeError(
+      "A module's 'fail' is said where the run goes on without it; say 'required: false' too.",
+    )
+  }
+  return { kind: 'module', parts, messages: { start, end, fail } as StatusMessages, terms: termsOf(terms) }
 }
 
 /** Names that a request has for itself, so no input can have them. */
@@ -109,7 +148,7 @@ const RESERVED_INPUTS: readonly string[] = ['include', 'resumable']
  *
  * @param text the program's signature: what it is asked, and what it returns. Left out, it is asked a question, and
  *   returns every output field of the predictor that it ended with, and nothing else
- * @param parts predictors and modules by name
+ * @param parts predictors, tools and modules by name
  * @param body calls them, side by side or one after the other, as often as it likes, and returns the outputs. When it
  *   returns or throws, calls that still run are aborted.
  * @throws TypeError that says what to change in names, signature or options
@@ -134,39 +173,69 @@ export function program(...given: unknown[]): Program {
   const reserved = namesOf(inputs).find((name) => RESERVED_INPUTS.includes(name))
   if (reserved)
     throw new TypeError(`The program's input '${reserved}' has a name that requests need themselves.`)
-  const places = Object.entries(parts).flatMap(([name, part]) => placesOf(name, part))
+  const callees = Object.entries(parts).flatMap(([name, part]) => calleesOf(name, part))
+  const places = callees.flatMap(lanesOf)
   return {
     kind: 'program',
     inputs,
     outputs,
     answer: answerOf(places, outputs, options.answer),
+    callees,
     places,
     description: options.description,
     run(call, inputs, context) {
       const bind = (name: string) => {
-        const place = places.find((one) => one.name === name) as Place
-        return (values: Values) => call(place, values)
+        const callee = callees.find((one) => one.name === name) as Callee
+        return (values: Values) => {
+          const given = call(callee, values).then((outcome) =>
+            outcome instanceof RunError ? undefined : outcome,
+          )
+          given.catch(() => {}) // the run knows of it, whether or not the body awaits this call
+          return given
+        }
       }
       const bound = Object.entries(parts).map(([name, part]) => [
         name,
-        part.kind === 'predictor'
-          ? bind(name)
-          : Object.fromEntries(
-              Object.keys(part.predictors).map((inner) => [inner, bind(`${name}.${inner}`)]),
-            ),
+        part.kind === 'module'
+          ? Object.fromEntries(Object.keys(part.parts).map((inner) => [inner, bind(`${name}.${inner}`)]))
+          : bind(name),
       ])
       return body(Object.fromEntries(bound), inputs, context)
     },
   }
 }
 
-function placesOf(name: string, part: Predictor | Module): Place[] {
+function calleesOf(name: string, part: Part | Module): Callee[] {
   checkName(name)
-  if (part.kind === 'predictor') return [{ name, module: name, messages: undefined, predictor: part }]
-  return Object.entries(part.predictors).map(([inner, predictor]) => {
+  if (part.kind !== 'module') {
+    return [calleeOf(part, { name, module: name, messages: undefined, moduleTerms: undefined })]
+  }
+  return Object.entries(part.parts).map(([inner, one]) => {
     checkName(inner)
-    return { name: `${name}.${inner}`, module: name, messages: part.messages, predictor }
+    const { messages, terms } = part
+    return calleeOf(one, { name: `${name}.${inner}`, module: name, messages, moduleTerms: terms })
   })
+}
+
+function calleeOf(part: Part, where: Omit<Callee, 'kind' | 'terms' | 'after'>): Callee {
+  const at = { ...where, terms: part.terms, after: [] }
+  if (part.kind !== 'composed') return placeOf(part, at)
+  const others = Object.entries(part.others).map(([name, one]) => {
+    checkName(name)
+    return [
+      name,
+      placeOf(one, { ...at, name: `${at.name}.${name}`, terms: one.terms, after: [at.name] }),
+    ] as const
+  })
+  // It has the terms of the whole already.
+  const first = placeOf(part.first, { ...at, terms: part.first.terms })
+  return { ...at, kind: 'composed', composed: part, first, others: Object.fromEntries(others) }
+}
+
+function placeOf(part: Predictor | Tool, at: Omit<Place, 'kind'>): Place {
+  return part.kind === 'tool'
+    ? { ...at, kind: 'tool', tool: part }
+    : { ...at, kind: 'predictor', predictor: part }
 }
 
 function checkName(name: string): void {
@@ -186,11 +255,12 @@ function answerOf(
   if (chosen !== undefined) {
     const place = places.find(({ name }) => name === chosen)
     if (!place) throw new TypeError(`The program has no predictor '${chosen}' to write its answer.`)
-    const [field = namesOf(place.predictor.outputs).at(-1) as string] = texts(place.predictor.outputs)
+    const { outputs } = signatureOf(place)
+    const [field = namesOf(outputs).at(-1) as string] = texts(outputs)
     return { predictor: chosen, field }
   }
-  for (const field of texts(outputs ?? places.at(-1)?.predictor.outputs ?? [])) {
-    const place = places.findLast(({ predictor }) => texts(predictor.outputs).includes(field))
+  for (const field of texts(outputs ?? outputsOfLast(places))) {
+    const place = places.findLast((one) => texts(signatureOf(one).outputs).includes(field))
     if (place) return { predictor: place.name, field }
   }
   return undefined

@@ -27,11 +27,23 @@ export const statusFrame = of<StatusFrame>()(
       type: z.literal('status'),
       message: z.string().describe('A sentence for people.'),
       module: z.string().describe('The module that it is about.'),
+      predictor: z
+        .string()
+        .optional()
+        .describe(
+          'The one part of the module that it is about: of `progress`, and of `failed` where it failed alone.',
+        ),
+      call: z.int().min(2).optional().describe('Which call of that part, from the second in one run on.'),
       phase: z
-        .enum(['start', 'end', 'waiting'])
-        .describe('`waiting`: in a queue, or until a rate limit lets go; the message says which.'),
+        .enum(['start', 'end', 'waiting', 'progress', 'failed'])
+        .describe(
+          '`waiting`: in a queue, or until a rate limit lets go; the message says which. `progress`: what a tool says of its work. `failed`: the run goes on without it.',
+        ),
+      code: z.string().optional().describe('Of `failed`: what it failed of, as in an error frame.'),
     })
-    .describe('A module starts, ends or waits. The first one leaves before any model has answered.'),
+    .describe(
+      'A module starts, ends, waits, gets on or has failed. The first one leaves before any model has answered.',
+    ),
 )
 
 export const tokenFrame = of<TokenFrame>()(
@@ -100,6 +112,10 @@ export const predictionFrame = of<PredictionFrame>()(
         .array(z.string())
         .optional()
         .describe('The predictors whose model stopped at its token limit, if any did.'),
+      degraded: z
+        .array(z.string())
+        .optional()
+        .describe('The modules, predictors and tools that the run went on without, if it did.'),
     })
     .describe('The run succeeded, and this is its result. `[DONE]` follows.'),
 )
@@ -145,6 +161,8 @@ export const programDescription = of<ProgramDescription>()(
       .array(
         z.object({
           predictor: z.string().describe('As token frames name it.'),
+          kind: z.literal('tool').optional().describe('Of what is no predictor.'),
+          description: z.string().optional().describe('What a tool does, where it says so.'),
           module: z.string().describe('The module that it belongs to, as status frames name it.'),
           fields: z.array(z.string()).describe('The fields that it streams, in order, without `reasoning`.'),
           types: z
@@ -155,9 +173,13 @@ export const programDescription = of<ProgramDescription>()(
             .describe('Whether it writes `reasoning` first, which streams only where it is included.'),
           waits_for: z.array(z.string()).describe('The predictors that put out its input fields.'),
           status: z
-            .object({ start: z.string(), end: z.string() })
+            .object({
+              start: z.string().optional(),
+              end: z.string().optional(),
+              fail: z.string().optional(),
+            })
             .optional()
-            .describe('What its module says when it starts and ends.'),
+            .describe('What its module says when it starts, ends and fails, as far as that is known before.'),
         }),
       )
       .describe('In the order in which the program declares them.'),

@@ -4,19 +4,28 @@
  */
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
+import { untilAborted } from '../async/until-aborted.ts'
 import type { Values } from './adapters/adapter.ts'
-import { type CallContext, callPredictor } from './call.ts'
+import { type CallContext, callPredictor, type Emit } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
+import { callTool } from './call-tool.ts'
 import type { Include } from './completion.ts'
 import { asRunError, RunError } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { LM } from './lm.ts'
-import { ModuleStatus } from './module-status.ts'
+import { Modules } from './modules.ts'
+import { onTerms } from './on-terms.ts'
+import type { Callee, ComposedPlace, Outcome, Place } from './place.ts'
 import { predictionOf } from './prediction.ts'
 import type { Call, Program } from './program.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
 const CAPACITY = 32 * 1024
+
+/** Faults of status functions that are kept for the log. */
+const MAX_FAULTS = 10
+
+const NOT_AWAITED = 'The program ended without waiting for this call.'
 
 export type RunOptions = {
   readonly lm: LM
@@ -25,6 +34,8 @@ export type RunOptions = {
   /** Names the run in its error frame. */
   readonly id: string
   readonly include?: Partial<Include>
+  /** UTF-16 units that a call of a tool may write. Left out: a million. */
+  readonly maxToolChars?: number | undefined
 }
 
 /** A program that has been started. */
@@ -35,6 +46,10 @@ export type Run = {
   readonly finished: Promise<RunError | undefined>
   /** One report for each call so far, in the order in which they began. */
   readonly calls: readonly CallReport[]
+  /** The modules, predictors and tools that it has gone on without so far, and what each failed of first. */
+  readonly degraded: ReadonlyMap<string, RunError>
+  /** What has gone wrong without costing the run more than a status message: the first ten. */
+  readonly faults: readonly unknown[]
 }
 
 /**
@@ -42,7 +57,11 @@ export type Run = {
  *
  * @param inputs what the program takes, checked
  */
-export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
+export function streamify(
+  program: Program,
+  inputs: Values,
+  { lm, signal, id, include, maxToolChars = 1_000_000 }: RunOptions,
+): Run {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {
@@ -50,51 +69,112 @@ export function streamify(program: Program, inputs: Values, { lm, signal, id, in
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
     emit: (frames) => channel.push(frames),
+    maxToolChars,
   }
   const began = performance.now()
   const calls: CallReport[] = []
   const timesCalled = new Map<string, number>()
-  const pending = new Set<Promise<Values>>()
-  const modules = new ModuleStatus(program.places, run.emit)
+  const pending = new Set<Promise<Outcome>>()
+  const degraded = new Map<string, RunError>()
+  const faults: unknown[] = []
+  const modules = new Modules(program.callees, {
+    emit: run.emit,
+    signal: run.signal,
+    onFailure: (module, failure) => degraded.set(module, degraded.get(module) ?? failure),
+    onFault: (fault) => {
+      if (faults.length < MAX_FAULTS) faults.push(fault)
+    },
+  })
 
-  const call: Call = (place, values) => {
-    const nth = (timesCalled.get(place.name) ?? 0) + 1
-    timesCalled.set(place.name, nth)
-    const site = { ...place, call: nth }
-    const report = newReport(site, Math.round(performance.now() - began))
+  /** Waits for it at the run's end. Whether or not somebody awaits it, a failure of it is known about here. */
+  const track = <T extends Outcome>(work: Promise<T>): Promise<T> => {
+    pending.add(work)
+    work.catch(() => {}).finally(() => pending.delete(work))
+    return work
+  }
+
+  const numbered = (name: string) => {
+    const nth = (timesCalled.get(name) ?? 0) + 1
+    timesCalled.set(name, nth)
+    return nth
+  }
+
+  /** One call of a predictor or a tool. */
+  const callLane = (place: Place, nth: number, values: Values, signal: AbortSignal): Promise<Values> => {
+    const report = newReport({ name: place.name, call: nth }, Math.round(performance.now() - began))
     calls.push(report)
+    // What ends alone says nothing more, while the run goes on.
+    const emit: Emit =
+      signal === run.signal ? run.emit : (frames) => (signal.aborted ? undefined : run.emit(frames))
+    const context = { ...run, signal, emit }
+    return place.kind === 'tool'
+      ? callTool(context, place, nth, values, report)
+      : callPredictor(context, { ...place, call: nth }, values, report)
+  }
+
+  /** One call of a lane on its terms, in its module or in what is composed of it. */
+  const callPlace = async (place: Place, values: Values, signal: AbortSignal): Promise<Outcome> => {
+    signal.throwIfAborted()
+    const nth = numbered(place.name)
+    const outcome = await onTerms(place, signal, (own) => track(callLane(place, nth, values, own)))
+    if (outcome instanceof RunError) goOnWithout(place, nth, outcome)
+    return outcome
+  }
+
+  const callComposed = async (
+    place: ComposedPlace,
+    values: Values,
+    signal: AbortSignal,
+  ): Promise<Outcome> => {
+    const outcome = await onTerms(place, signal, async (own) => {
+      const { controller, unfollow } = follow(own)
+      const bind = (inner: Place) => (given: Values) => callPlace(inner, given, controller.signal)
+      const others = Object.entries(place.others).map(([name, inner]) => [name, bind(inner)])
+      const lanes = { first: bind(place.first), others: Object.fromEntries(others) }
+      try {
+        return await place.composed.run(lanes, values, controller.signal)
+      } finally {
+        unfollow()
+        controller.abort(new RunError('internal', { message: NOT_AWAITED }))
+      }
+    })
+    if (outcome instanceof RunError) goOnWithout(place, timesCalled.get(place.name) ?? 1, outcome)
+    return outcome
+  }
+
+  const goOnWithout = ({ name, module }: Callee, nth: number, failure: RunError) => {
+    degraded.set(name, degraded.get(name) ?? failure)
+    const { message, code } = failure
+    const call = nth > 1 && { call: nth }
+    channel.push([{ type: 'status', message, module, predictor: name, ...call, phase: 'failed', code }])
+  }
+
+  const call: Call = (callee, values) => {
     const work = async () => {
       run.signal.throwIfAborted()
-      modules.enter(place)
-      let succeeded = false
-      try {
-        const prediction = await callPredictor(run, site, values, report)
-        succeeded = true
-        return prediction
-      } finally {
-        modules.leave(place, succeeded)
-      }
+      return modules.run(callee, values, (signal) =>
+        callee.kind === 'composed' ? callComposed(callee, values, signal) : callPlace(callee, values, signal),
+      )
     }
-    const promise = work()
-    pending.add(promise)
-    // Whether or not the body awaits this call, a failure of it is known about here.
-    promise.catch(() => {}).finally(() => pending.delete(promise))
-    return promise
+    return track(work())
   }
 
   const execute = async (): Promise<RunError | undefined> => {
     try {
       const returned = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
       const data = predictionOf(program, returned)
-      siblings.abort(
-        new RunError('internal', { message: 'The program ended without waiting for this call.' }),
-      )
+      siblings.abort(new RunError('internal', { message: NOT_AWAITED }))
       // One of them may wait for the reader: then only the run's own end lets go of it.
       await untilAborted(Promise.allSettled(pending), signal)
       modules.leaveAll()
       const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
       channel.push([
-        { type: 'prediction', data, ...(truncated.length > 0 && { truncated: [...new Set(truncated)] }) },
+        {
+          type: 'prediction',
+          data,
+          ...(truncated.length > 0 && { truncated: [...new Set(truncated)] }),
+          ...(degraded.size > 0 && { degraded: [...degraded.keys()] }),
+        },
       ])
       channel.close()
       return undefined
@@ -108,25 +188,14 @@ export function streamify(program: Program, inputs: Values, { lm, signal, id, in
     }
   }
 
-  return { frames: channel, finished: execute().finally(unfollow), calls }
+  return { frames: channel, finished: execute().finally(unfollow), calls, degraded, faults }
 }
 
 /** What a frame weighs while it waits: its text and about what its JSON puts around it. */
 function sizeOf(frame: Frame): number {
-  return 100 + (frame.type === 'token' ? frame.chunk.length : 0)
-}
-
-/** The work's result, or the signal's reason as soon as it aborts: a body may await what no signal reaches. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  return (
+    100 + (frame.type === 'token' ? frame.chunk.length : frame.type === 'status' ? frame.message.length : 0)
+  )
 }
 
 function errorFrame(error: RunError, id: string): Frame {

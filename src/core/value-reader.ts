@@ -20,7 +20,7 @@ export class ValueReader {
   constructor(outputs: readonly Field[]) {
     for (const { name, type } of outputs) {
       if (type.kind === 'str') continue
-      this.#fields.set(name, type.item ? listReader(type.item) : wholeReader(type))
+      this.#fields.set(name, type.kind === 'list' && type.item ? listReader(type.item) : wholeReader(type))
     }
   }
 

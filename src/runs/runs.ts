@@ -45,6 +45,8 @@ export type RunsOptions = {
   readonly max: number
   /** Milliseconds that a run may take. */
   readonly timeoutMs: number
+  /** UTF-16 units that a call of a tool may write. */
+  readonly maxToolChars?: number
 }
 
 export class Runs {
@@ -77,12 +79,18 @@ export class Runs {
     { id, include = {} }: Pick<RunOptions, 'id' | 'include'>,
   ): AdmittedRun {
     if (this.#isDraining) throw new NotAdmitted('shutting_down')
-    const { lm, max, timeoutMs } = this.#options
+    const { lm, max, timeoutMs, maxToolChars } = this.#options
     if (this.#open.size >= max) throw new NotAdmitted('too_many_streams')
     const controller = new AbortController()
     this.#open.add(controller)
     const timer = setTimeout(() => controller.abort(new RunError('run_timeout')), timeoutMs)
-    const run = streamify(program, inputs, { lm, signal: controller.signal, id, include })
+    const run = streamify(program, inputs, {
+      lm,
+      signal: controller.signal,
+      id,
+      include,
+      maxToolChars,
+    })
     run.finished.then(() => clearTimeout(timer))
     return {
       ...run,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import type { History } from '../../src/core/field-type.ts'
+import { signatureOf } from '../../src/core/place.ts'
 import { chainOfThought, predict } from '../../src/core/predictor.ts'
 import { module, program } from '../../src/core/program.ts'
 import { type Field, namesOf, type Signature, signature } from '../../src/core/signature.ts'
@@ -184,13 +185,13 @@ describe('a program', () => {
       },
       async ({ first }, { question }) => first({ question }),
     )
-    const messages = { start: 'Go.', end: 'Done.' }
+    const messages = { start: 'Go.', end: 'Done.', fail: undefined }
     assert.deepEqual(
-      made.places.map(({ name, module, messages, predictor }) => [
-        name,
-        module,
-        messages,
-        namesOf(predictor.outputs),
+      made.places.map((place) => [
+        place.name,
+        place.module,
+        place.messages,
+        namesOf(signatureOf(place).outputs),
       ]),
       [
         ['first', 'first', undefined, ['a']],

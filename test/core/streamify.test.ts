@@ -801,7 +801,7 @@ describe('what always holds', () => {
         ) as ReturnType<typeof predict>
         if (!group) parts[`branch${nth}`] = predictor
         else {
-          const others = parts[group]?.kind === 'module' ? parts[group].predictors : {}
+          const others = parts[group]?.kind === 'module' ? parts[group].parts : {}
           parts[group] = module({ ...others, [`branch${nth}`]: predictor }, says(group))
         }
       }

@@ -57,11 +57,11 @@ function streamRoute(
  */
 function promptCheck(lm: LM, program: Program): (inputs: Values) => void {
   const asked = new Map(program.inputs.map(({ name, type }) => [name, type.text]))
-  const opening = program.places.filter(({ predictor }) =>
-    predictor.inputs.every(({ name, type }) => asked.get(name) === type.text),
-  )
+  const opening = program.places
+    .flatMap((place) => (place.kind === 'predictor' ? [place.predictor] : []))
+    .filter((predictor) => predictor.inputs.every(({ name, type }) => asked.get(name) === type.text))
   return (inputs) => {
-    const fits = opening.every(({ predictor }) => lm.fits?.(prompt(predictor, inputs), predictor) ?? true)
+    const fits = opening.every((predictor) => lm.fits?.(prompt(predictor, inputs), predictor) ?? true)
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
 }
