@@ -3,11 +3,12 @@
  * caller says when each frame came.
  */
 import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
-import type { ErrorFrame, Frame, UsageFrame } from '../core/frame.ts'
+import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, UsageFrame } from '../core/frame.ts'
 
 /**
- * Where a lane stands: `pending` until the lanes it waits for are done, `waiting` for its model, `streaming`, and
- * then `done`, `failed` (the run's error is its), or `stopped` (the run ended before it did).
+ * Where a lane stands: `pending` until the lanes it waits for are over, `waiting` for its model, `streaming`, and
+ * then `done`, `failed` (the run's error is its, or the run goes on without it), or `stopped` (the run ended before it
+ * did).
  */
 export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
 
@@ -20,8 +21,10 @@ export type Lane = {
   readonly call: number
   readonly module: string
   readonly phase: LanePhase
-  /** What the service last said of its module, such as that it waits, or the start message. */
+  /** What the service last said of it or of its module, such as that it waits, or the start message. */
   readonly message: string | undefined
+  /** Whether it has failed, and the run goes on without it. */
+  readonly failedAlone: boolean
   /** The fields' texts, in the order in which they are expected or came. */
   readonly fields: Readonly<Record<string, FieldState>>
   readonly waitsFor: readonly string[]
@@ -41,6 +44,8 @@ export type RunState = {
   readonly prediction: Readonly<Record<string, unknown>> | undefined
   /** Predictors whose model ran into its token limit. */
   readonly truncated: readonly string[]
+  /** Modules, predictors and tools that the run went on without. */
+  readonly degraded: readonly string[]
   readonly error: ErrorFrame | undefined
 }
 
@@ -57,6 +62,7 @@ export function startRun(program: ProgramDescription, at: number): RunState {
       endedAt: undefined,
       prediction: undefined,
       truncated: [],
+      degraded: [],
       error: undefined,
     },
     at,
@@ -70,12 +76,8 @@ export function startRun(program: ProgramDescription, at: number): RunState {
  */
 export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
   switch (frame.type) {
-    case 'status': {
-      const lanes = state.lanes.map((lane) =>
-        lane.module === frame.module && lane.phase !== 'failed' ? { ...lane, message: frame.message } : lane,
-      )
-      return { ...state, lanes }
-    }
+    case 'status':
+      return reduceStatus(state, frame, at)
     case 'token':
       return advance(
         withLane(state, frame, at, (lane) => {
@@ -86,6 +88,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
           return {
             ...lane,
             fields,
+            failedAlone: false,
             phase: isDone ? 'done' : 'streaming',
             startedAt: lane.startedAt ?? at,
             firstTokenAt: lane.firstTokenAt ?? at,
@@ -99,7 +102,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
     case 'prediction':
-      return endRun({ ...state, prediction: frame.data, truncated: frame.truncated ?? [] }, 'done', at)
+      return endRun(reducePrediction(state, frame, at), 'done', at)
     case 'error': {
       const lanes = state.lanes.map((lane) =>
         lane.predictor === frame.predictor && !isOver(lane)
@@ -117,11 +120,53 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
  */
 export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at: number): RunState {
   if (state.phase !== 'running') return state
-  const lanes = state.lanes.map((lane) =>
-    isOver(lane) ? lane : { ...lane, phase: 'stopped' as const, endedAt: at },
-  )
+  const lanes = state.lanes.map((lane) => {
+    if (isOver(lane)) return lane
+    // It could have begun, but the program had no use for it.
+    const wasNeverCalled = phase === 'done' && lane.firstTokenAt === undefined
+    const startedAt = wasNeverCalled ? undefined : lane.startedAt
+    return { ...lane, phase: 'stopped' as const, startedAt, endedAt: at }
+  })
   return { ...state, lanes, phase, endedAt: at }
 }
+
+function reducePrediction(
+  state: RunState,
+  { data, truncated = [], degraded = [] }: PredictionFrame,
+  at: number,
+) {
+  // A failure that nothing was said of is known only now.
+  const lanes = state.lanes.map((lane) =>
+    !isOver(lane) && (degraded.includes(lane.module) || degraded.includes(lane.predictor))
+      ? { ...lane, phase: 'failed' as const, message: undefined, failedAlone: true, endedAt: at }
+      : lane,
+  )
+  return { ...state, lanes, prediction: data, truncated, degraded }
+}
+
+function reduceStatus(state: RunState, frame: StatusFrame, at: number): RunState {
+  const { message, module, predictor, call = 1, phase } = frame
+  if (phase === 'failed') {
+    const isMeant = (lane: Lane) =>
+      predictor === undefined
+        ? lane.module === module
+        : (lane.predictor === predictor && lane.call === call) || lane.predictor.startsWith(`${predictor}.`)
+    const lanes = (
+      predictor === undefined ? state : withLane(state, { predictor, call }, at, same)
+    ).lanes.map((lane) =>
+      isMeant(lane) && !isOver(lane) ? { ...lane, phase, message, failedAlone: true, endedAt: at } : lane,
+    )
+    return advance({ ...state, lanes }, at)
+  }
+  if (predictor !== undefined)
+    return withLane(state, { predictor, call }, at, (lane) => ({ ...lane, message }))
+  const lanes = state.lanes.map((lane) =>
+    lane.module === module && lane.phase !== 'failed' ? { ...lane, message } : lane,
+  )
+  return { ...state, lanes }
+}
+
+const same = (lane: Lane) => lane
 
 function newLane(
   {
@@ -138,6 +183,7 @@ function newLane(
     module,
     phase: 'pending',
     message: undefined,
+    failedAlone: false,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
     waitsFor: waits_for,
     startedAt: undefined,
@@ -172,10 +218,10 @@ function withLane(
   return { ...state, lanes }
 }
 
-/** Lanes whose inputs are all there now wait for their model. */
+/** Lanes whose inputs are all there now, or never will be, wait for their model. */
 function advance(state: RunState, at: number): RunState {
   const isDone = (name: string) =>
-    state.lanes.some((lane) => lane.predictor === name && lane.phase === 'done')
+    state.lanes.some((lane) => lane.predictor === name && (lane.phase === 'done' || lane.failedAlone))
   if (!state.lanes.some((lane) => lane.phase === 'pending' && lane.waitsFor.every(isDone))) return state
   const lanes = state.lanes.map((lane) =>
     lane.phase === 'pending' && lane.waitsFor.every(isDone)

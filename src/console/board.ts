@@ -135,6 +135,9 @@ export class Board {
   }
 }
 
+/** At the end, which is what stays in view. */
+const WENT_ON = '(the run goes on without it)'
+
 const labelOf = ({ predictor, call }: Lane) => (call === 1 ? `[${predictor}]` : `[${predictor} ${call}]`)
 
 /** From when the lane could begin: the wait for its model counts, the wait for other lanes doesn't. */
@@ -145,8 +148,8 @@ function timeOf({ startedAt, endedAt }: Lane): string {
 }
 
 /** What the lane has to show: what went wrong, else its newest text, else what it is waiting for. */
-function textOf({ phase, message, fields, waitsFor }: Lane): string {
-  if (phase === 'failed') return message ?? ''
+function textOf({ phase, message, failedAlone, fields, waitsFor }: Lane): string {
+  if (phase === 'failed') return failedAlone ? `${message ?? ''} ${WENT_ON}`.trim() : (message ?? '')
   const texts = Object.entries(fields).flatMap(([name, { text }]) => (name === 'reasoning' ? [] : [text]))
   const newest = texts.findLast((text) => text !== '')
   if (newest !== undefined) return newest

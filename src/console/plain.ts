@@ -1,5 +1,5 @@
 /** A run where there is no terminal to draw on: each field once, when it closes, labelled and as text. */
-import type { Frame } from '../client/index.ts'
+import type { Frame, StatusFrame } from '../client/index.ts'
 import { harmlessText } from './harmless.ts'
 
 export class PlainLog {
@@ -12,7 +12,7 @@ export class PlainLog {
   }
 
   take(frame: Frame): void {
-    if (frame.type === 'status' && frame.phase === 'waiting') this.#write(`${harmlessText(frame.message)}\n`)
+    if (frame.type === 'status') this.#takeStatus(frame)
     if (frame.type !== 'token') return
     const { predictor, call = 1, field, chunk, is_last } = frame
     const lane = JSON.stringify([predictor, call, field])
@@ -22,5 +22,13 @@ export class PlainLog {
     const label = call === 1 ? `${predictor} ${field}` : `${predictor} ${call} ${field}`
     this.#write(`[${label}] ${harmlessText(text)}\n`)
     this.#fields.delete(lane)
+  }
+
+  /** What keeps a call waiting, what a tool says of its work, and what the run goes on without. */
+  #takeStatus({ phase, message, module, predictor = module, call = 1 }: StatusFrame): void {
+    if (phase === 'waiting') this.#write(`${harmlessText(message)}\n`)
+    if (phase !== 'progress' && phase !== 'failed') return
+    const label = call === 1 ? predictor : `${predictor} ${call}`
+    this.#write(`[${phase === 'failed' ? `${label} failed` : label}] ${harmlessText(message)}\n`)
   }
 }

@@ -10,7 +10,7 @@ import type { StatusMessages } from './status-text.ts'
 /** @param limits what the service takes of an input */
 export function describe(
   name: string,
-  { inputs, outputs, answer, places, description }: Omit<Program, 'run'>,
+  { inputs, outputs, answer, callees, places, description }: Omit<Program, 'run'>,
   limits: InputLimits,
 ): ProgramDescription {
   const makersOf = (field: string) =>
@@ -19,7 +19,7 @@ export function describe(
     name,
     ...(description !== undefined && { description }),
     inputs: inputsSchema(inputs, limits),
-    outputs: outputsSchema(outputs ?? outputsOfLast(places)),
+    outputs: outputsSchema(outputs ?? outputsOfLast(callees)),
     ...(answer && { answer }),
     predictors: places.map((place) => {
       const { name, module, messages, after } = place

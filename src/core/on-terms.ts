@@ -14,7 +14,7 @@ import type { Callee, Outcome } from './place.ts'
  * @throws RunError where it doesn't; the signal's reason when aborted
  */
 export async function onTerms(
-  { name, terms: { required, deadlineMs } }: Pick<Callee, 'name' | 'terms'>,
+  { name, terms: { required, deadlineMs, failures } }: Pick<Callee, 'name' | 'terms'>,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<Values>,
 ): Promise<Outcome> {
@@ -29,7 +29,7 @@ export async function onTerms(
   } catch (thrown) {
     if (signal.aborted) throw signal.reason
     const failure = asRunError(thrown).in(name)
-    if (required || !mayFailAlone(failure)) throw failure
+    if (required || !mayFailAlone(failure) || failures?.includes(failure.code) === false) throw failure
     return failure
   } finally {
     clearTimeout(timer)

@@ -41,15 +41,24 @@ export type Callee = Place | ComposedPlace
 /** What a call gives: its outputs, or the failure that the run goes on without. */
 export type Outcome = Values | RunError
 
-/** What a lane takes and gives. */
-export const signatureOf = (place: Place): Signature => (place.kind === 'tool' ? place.tool : place.predictor)
+/** What it takes and gives. */
+export function signatureOf(callee: Callee): Signature {
+  switch (callee.kind) {
+    case 'predictor':
+      return callee.predictor
+    case 'tool':
+      return callee.tool
+    case 'composed':
+      return callee.composed
+  }
+}
 
 /** The lanes of what is called, in the order in which they are declared. */
 export const lanesOf = (callee: Callee): readonly Place[] =>
   callee.kind === 'composed' ? [callee.first, ...Object.values(callee.others)] : [callee]
 
-/** What a program without a signature returns: every output of the last lane. */
-export function outputsOfLast(places: readonly Place[]): readonly Field[] {
-  const last = places.at(-1)
+/** What a program without a signature returns: every output of what it declares last. */
+export function outputsOfLast(callees: readonly Callee[]): readonly Field[] {
+  const last = callees.at(-1)
   return last ? signatureOf(last).outputs : []
 }

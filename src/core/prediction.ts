@@ -13,7 +13,7 @@ import { checkField } from './typed-value.ts'
  * @returns them in the order of the signature
  * @throws TypeError that says what to change, where something is missing or isn't of its type
  */
-export function predictionOf(program: Pick<Program, 'outputs' | 'places'>, returned: unknown): Values {
+export function predictionOf(program: Pick<Program, 'outputs' | 'callees'>, returned: unknown): Values {
   const values: Record<string, unknown> = { ...(returned as object) }
   const faults = new Faults()
   const checked = (program.outputs ?? outputsLike(program, values)).map((field) => [
@@ -25,16 +25,16 @@ export function predictionOf(program: Pick<Program, 'outputs' | 'places'>, retur
 }
 
 /** The outputs of the predictor whose fields these are. */
-function outputsLike({ places }: Pick<Program, 'places'>, values: Values): readonly Field[] {
+function outputsLike({ callees }: Pick<Program, 'callees'>, values: Values): readonly Field[] {
   const names = Object.keys(values)
-  const made = places
-    .map((place) => signatureOf(place).outputs)
+  const made = callees
+    .map((callee) => signatureOf(callee).outputs)
     .find((outputs) => {
       return outputs.length === names.length && outputs.every(({ name }) => Object.hasOwn(values, name))
     })
   if (made) return made
   const what = names.length > 0 ? `the fields ${names.join(', ')}` : 'no fields'
-  const needed = namesOf(outputsOfLast(places)).join(', ')
+  const needed = namesOf(outputsOfLast(callees)).join(', ')
   throw new TypeError(
     `The program's body returned ${what}. Without a signature it has to return every output of one of its predictors, such as ${needed}, and nothing else.`,
   )

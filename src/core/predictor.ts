@@ -27,7 +27,9 @@ export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In |
   readonly demos?: readonly (In & Out)[]
 }
 
-type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
+export type Reasoned<Out> = {
+  readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string
+}
 
 /**
  * A predictor that answers at once.
@@ -72,7 +74,12 @@ export function chainOfThought<
   return make({ inputs, outputs: [reasoning, ...outputs] }, options as object)
 }
 
-function make(
+/**
+ * A predictor of a signature that is made, not written.
+ *
+ * @throws TypeError for demos that don't fit it and for options that can't be
+ */
+export function make(
   { inputs, outputs }: Signature,
   {
     instructions,

@@ -179,7 +179,7 @@ export function program(...given: unknown[]): Program {
     kind: 'program',
     inputs,
     outputs,
-    answer: answerOf(places, outputs, options.answer),
+    answer: answerOf(callees, outputs, options.answer),
     callees,
     places,
     description: options.description,
@@ -246,21 +246,22 @@ function checkName(name: string): void {
 
 /** @param chosen the place that the program's options name */
 function answerOf(
-  places: readonly Place[],
+  callees: readonly Callee[],
   outputs: readonly Field[] | undefined,
   chosen: string | undefined,
 ): Answer | undefined {
   const texts = (fields: readonly Field[]) =>
     namesOf(fields.filter(({ name, type }) => type.kind === 'str' && name !== REASONING))
   if (chosen !== undefined) {
-    const place = places.find(({ name }) => name === chosen)
+    // Of what has several lanes, the last writes what it gives.
+    const place = callees.flatMap((one) => (one.name === chosen ? (lanesOf(one).at(-1) ?? []) : []))[0]
     if (!place) throw new TypeError(`The program has no predictor '${chosen}' to write its answer.`)
     const { outputs } = signatureOf(place)
     const [field = namesOf(outputs).at(-1) as string] = texts(outputs)
-    return { predictor: chosen, field }
+    return { predictor: place.name, field }
   }
-  for (const field of texts(outputs ?? outputsOfLast(places))) {
-    const place = places.findLast((one) => texts(signatureOf(one).outputs).includes(field))
+  for (const field of texts(outputs ?? outputsOfLast(callees))) {
+    const place = callees.flatMap(lanesOf).findLast((one) => texts(signatureOf(one).outputs).includes(field))
     if (place) return { predictor: place.name, field }
   }
   return undefined

@@ -1,4 +1,5 @@
 /** On what terms a part belongs to its program: whether a run goes on without it, and how long it may take. */
+import type { ErrorCode } from './errors.ts'
 
 /** The longest that a timer takes; a longer one would fire at once. */
 const MAX_MS = 2 ** 31 - 1
@@ -16,6 +17,8 @@ export type TermsOptions<Required extends boolean = boolean> = {
 export type Terms<Required extends boolean = boolean> = {
   readonly required: Required
   readonly deadlineMs: number | undefined
+  /** Of what isn't required: the failures that a run goes on without. Left out: all that can be a part's alone. */
+  readonly failures?: readonly ErrorCode[]
 }
 
 /** What a part gives in place of its values when the run goes on without it. */

@@ -66,7 +66,8 @@ export class LaneView {
     this.#lane = lane
     setAttribute(this.element, 'data-phase', lookOf(lane))
     setText(this.#standing, standing(lane))
-    setText(this.#message, lane.phase === 'failed' || lane.phase === 'stopped' ? '' : (lane.message ?? ''))
+    const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
+    setText(this.#message, isOver ? '' : (lane.message ?? ''))
     this.#showTexts(lane)
     setText(this.#figures, figures(lane))
     this.#shown = lane
@@ -74,7 +75,8 @@ export class LaneView {
 
   /** Shows what only the end of the run tells. */
   showEnd(lane: Lane, { error, truncated }: RunState): void {
-    if (error && lane.phase === 'failed') this.#notes.append(troubleNote(troubleOf(error), this.#askAgain))
+    if (error && lane.phase === 'failed' && !lane.failedAlone)
+      this.#notes.append(troubleNote(troubleOf(error), this.#askAgain))
     if (truncated.includes(lane.predictor)) {
       const message = 'The model ran into its token limit: this text ends early.'
       this.#notes.append(troubleNote({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))

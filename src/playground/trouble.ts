@@ -34,7 +34,9 @@ export function troubleOfRun(
       }
     case 'failed':
       if (!state?.error) return unreached(failure)
-      return state.lanes.some((lane) => lane.phase === 'failed') ? undefined : troubleOf(state.error)
+      return state.lanes.some((lane) => lane.phase === 'failed' && !lane.failedAlone)
+        ? undefined
+        : troubleOf(state.error)
   }
 }
 

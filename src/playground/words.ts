@@ -44,6 +44,8 @@ export function standing(lane: Lane): string {
       return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
     case 'stopped':
       return hasRun(lane) ? 'stopped' : 'not run'
+    case 'failed':
+      return lane.failedAlone ? 'failed: the run goes on without it' : 'failed'
     default:
       return lane.phase
   }

@@ -1,4 +1,4 @@
-/** The one line that a run leaves in the log. */
+/** What a run leaves in the log: one line, and one more for each fault that cost it no more than a status message. */
 import type { FastifyBaseLogger } from 'fastify'
 import { type RunError, remedyOf } from '../core/errors.ts'
 import type { Run } from '../core/streamify.ts'
@@ -11,7 +11,7 @@ import type { Run } from '../core/streamify.ts'
  */
 export function logRun(
   log: FastifyBaseLogger,
-  { calls }: Pick<Run, 'calls'>,
+  { calls, degraded, faults }: Pick<Run, 'calls' | 'degraded' | 'faults'>,
   failure: RunError | undefined,
   ms: number,
 ): void {
@@ -32,9 +32,18 @@ export function logRun(
       first_token_ms: call.firstTokenMs ?? null,
       duration_ms: call.durationMs,
     })),
+    ...(degraded.size > 0 && {
+      degraded: [...degraded].map(([part, alone]) => ({
+        part,
+        code: alone.code,
+        remedy: remedyOf(alone.code),
+        ...causeOf(alone),
+      })),
+    }),
     ...(failure?.predictor !== undefined && { predictor: failure.predictor }),
     ...(failure && { remedy: remedyOf(failure.code), ...causeOf(failure) }),
   }
+  for (const fault of faults) log.warn({ err: fault }, 'status message failed')
   const level =
     !failure || failure.code.startsWith('client_') ? 'info' : failure.code === 'internal' ? 'error' : 'warn'
   log[level](line, 'stream finished')
@@ -42,7 +51,7 @@ export function logRun(
 
 /** What the log says of a failure's cause. An upstream's own words stay out: they may repeat the prompt. */
 function causeOf({ code, cause }: RunError): object {
-  if (code === 'internal') return { err: cause }
+  if (code === 'internal' || code === 'tool_failed') return { err: cause } // of the program's own code
   if (!(cause instanceof Error)) return {}
   const { code: kind, status } = cause as Error & { code?: unknown; status?: unknown }
   const what = status === undefined ? { message: cause.message } : { status }

@@ -28,6 +28,7 @@ const RETRYABLE = [
   'upstream_stalled',
   'upstream_truncated',
   'lm_busy',
+  'branch_timeout',
   'run_timeout',
   'shutting_down',
 ]
@@ -270,18 +271,27 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
 
   const closed = new Set<string>()
   const written = new Set<string>()
-  const started = new Set<string>()
-  const ended = new Set<string>()
+  /** Modules that say when they start: the others may be called again after their end. */
+  const starting = new Set(
+    frames.flatMap((one) => (one.type === 'status' && one.phase === 'start' ? [one.module] : [])),
+  )
+  const open = new Set<string>()
+  const failed = new Set<string>()
   for (const one of frames) {
-    if (one.type === 'status' && one.phase === 'start') started.add(one.module)
-    if (one.type === 'status' && one.phase === 'end') {
-      assert.ok(started.has(one.module), `${one.module} ended before it started`)
-      ended.add(one.module)
+    if (one.type === 'status') {
+      const { module, predictor, phase, code } = one
+      assert.equal(code !== undefined, phase === 'failed', `${phase}: with or without a code`)
+      if (phase === 'progress') assert.ok(predictor !== undefined, 'progress of nobody')
+      if (phase === 'failed') failed.add(predictor ?? module)
+      if (phase === 'start') open.add(module)
+      if (phase === 'end' || (phase === 'failed' && predictor === undefined)) {
+        assert.ok(!starting.has(module) || open.has(module), `${module} ended before it started`)
+        open.delete(module)
+      }
     }
     if (one.type !== 'token') continue
     const module = one.predictor.split('.')[0] as string
-    if (module !== one.predictor)
-      assert.ok(started.has(module) && !ended.has(module), `${module}: token out of place`)
+    assert.ok(!starting.has(module) || open.has(module), `${module}: token out of place`)
     const lane = JSON.stringify([one.predictor, one.call, one.field])
     assert.ok(!closed.has(lane), `${lane} goes on after is_last`)
     written.add(lane)
@@ -294,7 +304,14 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
     assert.doesNotMatch(end.message, /\b[A-Z]+_[A-Z_]+\b/, 'a client can change no variable of the service')
   }
   if (end.type !== 'prediction') return
-  const left = [...written].filter((lane) => !closed.has(lane) && !cut.includes(JSON.parse(lane)[0]))
+  const degraded = end.degraded ?? []
+  for (const part of failed) {
+    assert.ok(degraded.includes(part), `${part} failed, and the prediction doesn't say so`)
+  }
+  // An error cuts fields short, and so does one that is a part's alone.
+  const isCut = (predictor: string) =>
+    [...cut, ...degraded].some((name) => predictor === name || predictor.startsWith(`${name}.`))
+  const left = [...written].filter((lane) => !closed.has(lane) && !isCut(JSON.parse(lane)[0]))
   assert.deepEqual(left, [], 'every field is closed')
   const last = frames.findLast((one) => one.type === 'token')
   for (const [field, value] of Object.entries(end.data)) {
