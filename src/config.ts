@@ -96,6 +96,7 @@ const variables = z.object({
   MAX_STREAMS: wholeNumber(1).default(1_000),
   MAX_CONNECTIONS: wholeNumber(1).optional(),
   MAX_QUESTION_CHARS: wholeNumber(1).default(8_000),
+  MAX_HISTORY_CHARS: wholeNumber(0).default(32_000),
   MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
 })
 
@@ -123,7 +124,10 @@ const configuration = variables
 export type Config = z.infer<typeof configuration>
 
 /** What the service takes of a program's inputs. */
-export const inputLimitsOf = ({ MAX_QUESTION_CHARS }: Config) => ({ maxChars: MAX_QUESTION_CHARS })
+export const inputLimitsOf = ({ MAX_QUESTION_CHARS, MAX_HISTORY_CHARS }: Config) => ({
+  maxChars: MAX_QUESTION_CHARS,
+  maxHistoryChars: MAX_HISTORY_CHARS,
+})
 
 /** Says of every wrong variable what is wrong with it, a line each. Values aren't repeated: one may be a key. */
 export class ConfigError extends Error {

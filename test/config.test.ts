@@ -37,6 +37,7 @@ test('without any variable, the embedded model answers on this machine only', ()
     MAX_STREAMS: 1_000,
     MAX_CONNECTIONS: 2_100,
     MAX_QUESTION_CHARS: 8_000,
+    MAX_HISTORY_CHARS: 32_000,
     MAX_COMPLETION_CHARS: 1_000_000,
   })
 })
@@ -144,6 +145,7 @@ const wrong: Record<string, string[]> = {
   LM_MAX_RETRIES: ['-1', 'two'],
   MAX_STREAMS: ['0'],
   MAX_QUESTION_CHARS: ['0'],
+  MAX_HISTORY_CHARS: ['-1', '1_000'],
   MAX_COMPLETION_CHARS: ['0', '1_000'],
 }
 

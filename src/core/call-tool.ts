@@ -40,7 +40,9 @@ export async function callTool(
     const context = {
       signal,
       emit: (piece: string) => output.emit(piece),
-      status: (message: string) => status.say(message),
+      status: (message: string) => {
+        if (!signal.aborted) status.say(message)
+      },
     }
     // In a function of its own, so that what the tool throws at once is like what it throws later.
     const returned = (async () => place.tool.run(given, context as never))()

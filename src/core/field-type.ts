@@ -14,7 +14,7 @@ export type FieldType = {
   readonly kind: 'str' | 'list' | 'dict' | 'optional' | 'history' | 'other'
   /** What a value has to be, and its JSON Schema. */
   readonly schema: z.ZodType
-  /** The type of what is inside a list, a dict or an optional. */
+  /** The type of what is inside a list, a dict, an optional or a history. */
   readonly item?: FieldType | undefined
   /** The strings that a model may write without quotes: those of a `Literal`. */
   readonly bare: readonly string[]
@@ -42,7 +42,10 @@ export const SIMPLE: Readonly<Record<string, FieldType>> = {
   int: simple('int', z.int()),
   float: simple('float', z.number()),
   bool: simple('bool', z.boolean()),
-  History: simple('History', z.array(z.record(z.string(), z.string())), 'history'),
+  History: {
+    ...simple('History', z.array(z.record(z.string(), z.string())), 'history'),
+    item: { ...simple('dict[str, str]', z.record(z.string(), z.string()), 'dict'), item: STR },
+  },
 }
 
 export const listOf = (item: FieldType): FieldType => ({

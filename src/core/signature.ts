@@ -34,6 +34,10 @@ export type SignatureOptions<Names extends PropertyKey = string, T = NoTypes> = 
 /** The names of fields, in order. */
 export const namesOf = (fields: readonly Field[]): string[] => fields.map(({ name }) => name)
 
+/** The fields that have a place of their own in a prompt: earlier turns are messages, not a field's value. */
+export const withoutHistory = (fields: readonly Field[]): Field[] =>
+  fields.filter(({ type }) => type.kind !== 'history')
+
 /**
  * Reads a signature.
  *

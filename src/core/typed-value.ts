@@ -37,7 +37,8 @@ export function checkValue(type: FieldType, value: unknown, at: string, faults: 
   if (item && kind === 'optional') {
     return value === null || value === undefined ? null : checkValue(item, value, at, faults)
   }
-  if (item && kind === 'list' && Array.isArray(value)) {
+  if (kind === 'history' && (value === null || value === undefined)) return []
+  if (item && (kind === 'list' || kind === 'history') && Array.isArray(value)) {
     return value.map((one, index) => checkValue(item, one, `${at}/${index}`, faults))
   }
   if (item && kind === 'dict' && typeof value === 'object' && value !== null && !Array.isArray(value)) {

@@ -1,58 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Values } from '../../src/core/adapters/adapter.ts'
 import { type ErrorCode, RunError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
-import type { CallOptions, Delta, LM } from '../../src/core/lm.ts'
+import type { Delta, LM } from '../../src/core/lm.ts'
 import { chainOfThought, predict } from '../../src/core/predictor.ts'
 import { module, type Program, program } from '../../src/core/program.ts'
-import { frame as frameSchema } from '../../src/core/schemas.ts'
-import { type Run, type RunOptions, streamify } from '../../src/core/streamify.ts'
+import { streamify } from '../../src/core/streamify.ts'
 import { parallelComposer } from '../../src/programs/parallel-composer.ts'
 import { clock } from '../support/clock.ts'
 import { cutAt, cuts, marker, nastyText } from '../support/corpus.ts'
 import { abortion, answer, type Deltas, lmOf, saying, silence, stop, text, thought } from '../support/lm.ts'
-
-const QUESTION = { question: 'Why?' }
-const never = new AbortController().signal
-
-function start(program: Program, lm: LM, options: Partial<RunOptions> = {}): Run {
-  return streamify(program, QUESTION, { lm, signal: never, id: 'run-1', ...options })
-}
-
-async function framesOf(run: Run): Promise<Frame[]> {
-  const frames = (await Array.fromAsync(run.frames)).flat()
-  for (const one of frames) assert.deepEqual(frameSchema.parse(one), one)
-  return frames
-}
-
-/** Runs a program to its end. */
-async function run(program: Program, lm: LM, options?: Partial<RunOptions>) {
-  const running = start(program, lm, options)
-  const frames = await framesOf(running)
-  return { frames, failure: await running.finished, calls: running.calls }
-}
-
-/** The field that a predictor is there for: its last. */
-const fieldOf = ({ signature }: CallOptions) => signature.outputs.at(-1)?.name as string
-
-/** An LM that answers by the name of the field; what has no entry is answered with that name. */
-const byField = (scripts: Record<string, (options: CallOptions) => Deltas> = {}) =>
-  lmOf((options) => {
-    const field = fieldOf(options)
-    return scripts[field]?.(options) ?? saying([text(answer(options, field))])
-  })
-
-/** A frame in a few words. */
-function brief(one: Frame): string {
-  if (one.type === 'status') return `${one.module} ${one.phase}`
-  if (one.type === 'token') {
-    return `${one.predictor}${one.call ? `#${one.call}` : ''} ${one.field} ${JSON.stringify(one.chunk)}${one.is_last ? '.' : ''}`
-  }
-  return one.type === 'error' ? `error ${one.code}` : one.type
-}
+import { brief, byField, fieldOf, framesOf, never, run, start, unhandledRejections } from '../support/runs.ts'
 
 const a = predict('question -> a')
 const b = predict('question -> b')
@@ -962,12 +923,4 @@ function endless() {
     return promise
   }
   return { lm, asked, count: () => pieces }
-}
-
-function unhandledRejections(t: TestContext): unknown[] {
-  const reasons: unknown[] = []
-  const onUnhandled = (reason: unknown) => reasons.push(reason)
-  process.on('unhandledRejection', onUnhandled)
-  t.after(() => process.off('unhandledRejection', onUnhandled))
-  return reasons
 }

@@ -1,7 +1,9 @@
 /** What the prompts of all adapters say of fields: what they are, and their values. */
 import { Faults } from '../fault.ts'
+import type { History, Turn } from '../field-type.ts'
+import { ANSWERED, ASKED } from '../history.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
-import type { Field } from '../signature.ts'
+import { type Field, namesOf, type Signature, withoutHistory } from '../signature.ts'
 import { checkField, textOf } from '../typed-value.ts'
 import type { Values } from './adapter.ts'
 
@@ -10,12 +12,53 @@ import type { Values } from './adapter.ts'
  *
  * @throws TypeError where it is missing or isn't of the field's type
  */
-export function given(field: Field, values: Values): string {
+export const given = (field: Field, values: Values): string => textOf(field.type, checked(field, values))
+
+function checked(field: Field, values: Values): unknown {
   const faults = new Faults()
   const value = checkField(field, values, faults)
-  if (faults.count > 0) throw new TypeError(`An input isn't what its predictor takes: ${faults}.`)
-  return textOf(field.type, value)
+  if (faults.count === 0) return value
+  throw new TypeError(`An input isn't what its predictor takes: ${faults}.`)
 }
+
+/** What an earlier turn says in place of a field that nobody told of. In DSPy's words. */
+const NOT_SUPPLIED = 'Not supplied for this conversation history message.'
+
+/**
+ * The earlier turns of a conversation, each as the text of every field of the signature, inputs and outputs alike. A turn
+ * names the fields, or `question` and `answer`: these are then what the signature asks for first, and what it is there
+ * for. A turn of which it has no field is left out.
+ *
+ * @throws TypeError where the history is none
+ */
+export function earlierTurns(
+  { inputs, outputs }: Signature,
+  values: Values,
+): Readonly<Record<string, string>>[] {
+  const turns = inputs
+    .filter(({ type }) => type.kind === 'history')
+    .flatMap((field) => checked(field, values) as History)
+  const texts = (fields: readonly Field[]) => namesOf(fields.filter(({ type }) => type.kind === 'str'))
+  const fields = namesOf([...withoutHistory(inputs), ...outputs])
+  const asked = texts(inputs).includes(ASKED) ? ASKED : texts(inputs)[0]
+  const answered = texts(outputs).includes(ANSWERED) ? ANSWERED : texts(outputs).at(-1)
+  return turns.flatMap((turn) => {
+    const own = Object.entries(turn).filter(([name]) => fields.includes(name))
+    const known = new Map(
+      [
+        [asked, turn[ASKED]] as const,
+        [answered, turn[ANSWERED] ?? lastOther(turn, fields)] as const,
+        ...own,
+      ].flatMap(([name, text]) => (name === undefined || text === undefined ? [] : [[name, text]])),
+    )
+    if (known.size === 0) return []
+    return [Object.fromEntries(fields.map((name) => [name, known.get(name) ?? NOT_SUPPLIED]))]
+  })
+}
+
+/** What the program answered under a name that this signature doesn't have. */
+const lastOther = (turn: Turn, fields: readonly string[]): string | undefined =>
+  Object.entries(turn).findLast(([name]) => name !== ASKED && !fields.includes(name))?.[1]
 
 /** A paragraph about the fields whose names don't say it all: those with a type or a description. None if all do. */
 export function glossary(fields: readonly Field[]): string[] {

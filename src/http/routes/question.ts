@@ -39,7 +39,7 @@ export function questionSchema(program: Pick<Program, 'inputs'>, limits: InputLi
  * @throws Problem 400 with a pointer for each of the first faults; its detail says how many more there are
  */
 export function checkQuestion(
-  program: Pick<Program, 'inputs'>,
+  program: Pick<Program, 'inputs' | 'outputs'>,
   limits: InputLimits,
   body: unknown,
 ): Question {
@@ -52,7 +52,7 @@ export function checkQuestion(
 }
 
 function readQuestion(
-  program: Pick<Program, 'inputs'>,
+  program: Pick<Program, 'inputs' | 'outputs'>,
   limits: InputLimits,
   body: unknown,
   faults: Faults,
@@ -62,7 +62,7 @@ function readQuestion(
     return undefined
   }
   const given = body as Readonly<Record<string, unknown>>
-  const inputs = checkInputs(program.inputs, given, limits, faults)
+  const inputs = checkInputs(program.inputs, given, limits, faults, program.outputs)
   const extra = include.safeParse(given.include)
   for (const { path, message } of extra.error?.issues ?? []) {
     faults.add(step('include') + path.map(step).join(''), message)

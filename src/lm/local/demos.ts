@@ -6,7 +6,7 @@
 import type { Message, Values } from '../../core/adapters/adapter.ts'
 import { demoTurns } from '../../core/adapters/chat/prompt.ts'
 import { REASONING } from '../../core/format.ts'
-import { namesOf, type Signature } from '../../core/signature.ts'
+import { namesOf, type Signature, withoutHistory } from '../../core/signature.ts'
 
 type Topic = {
   readonly question: string
@@ -55,7 +55,8 @@ export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper',
 
 /** The examples, as turns to put between the system message and the question. None for fields that aren't texts. */
 export function localDemos(signature: Signature): Message[] {
-  if ([...signature.inputs, ...signature.outputs].some(({ type }) => type.kind !== 'str')) return []
+  const fields = withoutHistory([...signature.inputs, ...signature.outputs])
+  if (fields.some(({ type }) => type.kind !== 'str')) return []
   return TOPICS.flatMap((topic) => demoTurns(signature, valuesOf(signature, topic)))
 }
 
@@ -64,7 +65,7 @@ export function localDemos(signature: Signature): Message[] {
  * predictor that reads nothing but the question; one that reads more turns notes into prose.
  */
 function valuesOf(signature: Signature, { question, plan, notes, prose }: Topic): Values {
-  const [inputs, outputs] = [namesOf(signature.inputs), namesOf(signature.outputs)]
+  const [inputs, outputs] = [namesOf(withoutHistory(signature.inputs)), namesOf(signature.outputs)]
   const asked = inputs.includes('question') ? 'question' : inputs[0]
   const read = inputs.filter((name) => name !== asked)
   const written = outputs.filter((name) => name !== REASONING)
