@@ -11,15 +11,7 @@ import { module, program } from '../../src/core/program.ts'
 import { type Tool, ToolError, tool } from '../../src/core/tool.ts'
 import { clock } from '../support/clock.ts'
 import { lmOf } from '../support/lm.ts'
-import {
-  brief,
-  byField,
-  framesOf,
-  messagesOf,
-  run,
-  start,
-  unhandledRejections,
-} from '../support/runs.ts'
+import { brief, byField, framesOf, messagesOf, run, start, unhandledRejections } from '../support/runs.ts'
 
 const noModel = lmOf(() => assert.fail('a model was asked'))
 
