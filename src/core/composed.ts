@@ -3,7 +3,7 @@
  * of its own name (`act`), the others write lanes below it (`act.weather`).
  */
 import type { Values } from './adapters/adapter.ts'
-import type { Outcome } from './place.ts'
+import type { Outcome } from './outcome.ts'
 import type { Predictor } from './predictor.ts'
 import type { Signature } from './signature.ts'
 import type { Terms } from './terms.ts'

@@ -3,7 +3,8 @@ import { follow } from '../async/follow.ts'
 import { untilAborted } from '../async/until-aborted.ts'
 import type { Values } from './adapters/adapter.ts'
 import { asRunError, mayFailAlone, RunError } from './errors.ts'
-import type { Callee, Outcome } from './place.ts'
+import type { Outcome } from './outcome.ts'
+import type { Callee } from './place.ts'
 
 /**
  * Does the work of a call on the terms of what is called.

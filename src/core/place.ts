@@ -1,7 +1,5 @@
 /** Where something is called in a program: `ideas.brainstorm` in the module `ideas`, or `compose`, which is its own. */
-import type { Values } from './adapters/adapter.ts'
 import type { Composed } from './composed.ts'
-import type { RunError } from './errors.ts'
 import type { Predictor } from './predictor.ts'
 import type { Field, Signature } from './signature.ts'
 import type { StatusMessages } from './status-text.ts'
@@ -37,9 +35,6 @@ export type ComposedPlace = At & {
 
 /** What a program's body calls. */
 export type Callee = Place | ComposedPlace
-
-/** What a call gives: its outputs, or the failure that the run goes on without. */
-export type Outcome = Values | RunError
 
 /** What it takes and gives. */
 export function signatureOf(callee: Callee): Signature {

@@ -15,7 +15,12 @@ import { checkField, checkValue, textOf } from './typed-value.ts'
 /** What every frame of the call carries. */
 type Origin = { readonly predictor: string; readonly call?: number }
 
-const isFirstHalf = (unit: string) => unit >= '\ud800' && unit <= '\udbff'
+/** Where the first halves of surrogate pairs at a text's end begin. */
+function endOfWhole(text: string): number {
+  let end = text.length
+  while (end > 0 && text.charAt(end - 1) >= '\ud800' && text.charAt(end - 1) <= '\udbff') end--
+  return end
+}
 
 export class ToolOutput {
   readonly #signature: Signature
@@ -26,8 +31,8 @@ export class ToolOutput {
   /** The one `str` among the outputs, which the tool may emit. */
   readonly #text: Field | undefined
   #pieces: string[] | undefined
-  /** The first half of a surrogate pair that waits for the second, since readers in Python can't join the two. */
-  #half = ''
+  /** First halves of surrogate pairs that wait for the second, since readers in Python can't join the two. */
+  #halves = ''
   /** What an `emit` failed of, which the tool may not have awaited. */
   #fault: unknown
   #isOver = false
@@ -68,9 +73,10 @@ export class ToolOutput {
     if (!this.#text) throw new TypeError('A tool emits its one `str` output; this one has none, or several.')
     if (typeof piece !== 'string') throw new TypeError(`A tool emits texts, not ${typeof piece}.`)
     this.#pieces ??= []
-    const whole = this.#half + piece
-    this.#half = isFirstHalf(whole.slice(-1)) ? whole.slice(-1) : ''
-    const chunk = this.#half === '' ? whole : whole.slice(0, -1)
+    const whole = this.#halves + piece
+    const end = endOfWhole(whole)
+    this.#halves = whole.slice(end)
+    const chunk = whole.slice(0, end)
     if (chunk === '') return
     this.#pieces.push(chunk)
     await this.#send(this.#chunk(this.#text, chunk, false))
@@ -114,7 +120,7 @@ export class ToolOutput {
    */
   async take(returned: unknown): Promise<void> {
     if (this.#fault !== undefined) throw this.#fault
-    const emitted = this.#pieces && this.#pieces.join('') + this.#half
+    const emitted = this.#pieces && this.#pieces.join('') + this.#halves
     const text = this.#text?.name
     const given = { ...(emitted !== undefined && text && { [text]: emitted }), ...(returned as object) }
     const faults = new Faults()
@@ -129,7 +135,7 @@ export class ToolOutput {
     this.#values = values
     for (const field of this.#signature.outputs) {
       if (field === this.#text && emitted !== undefined) {
-        await this.#send(this.#chunk(field, this.#half, true))
+        await this.#send(this.#chunk(field, this.#halves, true))
         continue
       }
       const value = values[field.name]

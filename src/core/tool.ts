@@ -55,7 +55,10 @@ type Items<Out> = {
 }[keyof Out]
 
 /** What a tool's function may give. */
-export type ToolResult<Out> =
+export type ToolResult<Out> = string extends keyof Out ? unknown : KnownResult<Out>
+
+/** Of a signature that the compiler can read. */
+type KnownResult<Out> =
   | Promise<Given<Out>>
   | Given<Out>
   | Items<Out>

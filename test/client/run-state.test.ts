@@ -158,3 +158,70 @@ test('frames of predictors that the description does not have make lanes too', (
   const state = fold([token('new', 'n', 'hello')])
   assert.deepEqual([state.lanes.at(-1)?.predictor, state.lanes.at(-1)?.phase], ['new', 'streaming'])
 })
+
+const failed = (module: string, predictor?: string, call?: number): Frame => ({
+  type: 'status',
+  message: `Without ${predictor ?? module}.`,
+  module,
+  ...(predictor !== undefined && { predictor }),
+  ...(call !== undefined && { call }),
+  phase: 'failed',
+  code: 'branch_timeout',
+})
+
+test('a module that failed alone fails its lanes, and what waited for them waits no longer', () => {
+  const state = fold([token('a.x', 'x', 'half'), token('b.y', 'y', 'y', true), failed('a')])
+  const [a, b, c] = state.lanes
+  assert.partialDeepStrictEqual(a, { phase: 'failed', failedAlone: true, message: 'Without a.' })
+  assert.partialDeepStrictEqual([b, c], [{ phase: 'done' }, { phase: 'waiting', failedAlone: false }])
+  const end = fold(
+    [token('c', 'z', 'z', true), { type: 'prediction', data: { z: 'z' }, degraded: ['a'] }],
+    state,
+  )
+  assert.deepEqual(
+    end.lanes.map(({ phase }) => phase),
+    ['failed', 'done', 'done'],
+  )
+  assert.deepEqual(end.degraded, ['a'])
+})
+
+test('one call that failed alone is one lane, whether or not it has said something', () => {
+  const state = fold([token('b.y', 'y', 'y', true), token('b.y', 'y', 'h', false, 2), failed('b', 'b.y', 3)])
+  assert.deepEqual(
+    state.lanes.slice(1, 4).map(({ call, phase }) => [call, phase]),
+    [
+      [1, 'done'],
+      [2, 'streaming'],
+      [3, 'failed'],
+    ],
+  )
+})
+
+test('a failure that nothing was said of is known from the prediction', () => {
+  const { lanes } = fold([token('b.y', 'y', 'h'), { type: 'prediction', data: {}, degraded: ['b.y'] }])
+  assert.partialDeepStrictEqual(lanes[1], { phase: 'failed', failedAlone: true, message: undefined })
+})
+
+test('what a tool says is its own, and a lane that was never called has not begun', () => {
+  const progress: Frame = {
+    type: 'status',
+    message: 'Half.',
+    module: 'a',
+    predictor: 'a.x',
+    phase: 'progress',
+  }
+  const state = fold([progress])
+  assert.deepEqual(
+    state.lanes.map(({ message }) => message),
+    ['Half.', undefined, undefined],
+  )
+  const { lanes } = fold([token('a.x', 'x', 'x', true), { type: 'prediction', data: {} }])
+  assert.deepEqual(
+    lanes.map(({ phase, startedAt }) => [phase, startedAt === undefined]),
+    [
+      ['done', false],
+      ['stopped', true],
+      ['stopped', true],
+    ],
+  )
+})

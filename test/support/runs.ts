@@ -8,7 +8,7 @@ import { frame as frameSchema } from '../../src/core/schemas.ts'
 import { type Run, type RunOptions, streamify } from '../../src/core/streamify.ts'
 import { answer, type Deltas, lmOf, saying, text } from './lm.ts'
 
-export const QUESTION = { question: 'Why?' }
+const QUESTION = { question: 'Why?' }
 export const never = new AbortController().signal
 
 export function start(program: Program, lm: LM, options: Partial<RunOptions> = {}): Run {
