@@ -1,17 +1,17 @@
 /**
- * Refusals before the stream, as problem details (RFC 9457). Every refusal has a code for programs and a
- * sentence that says what to change. Refusals are small whatever was sent, since they go to anybody: a long list
- * of faults ends after a few, and what is repeated of a request is cut by {@link excerpt}.
+ * Refusals: what ends a request before its stream. Each has a code for programs and a sentence that says what to change,
+ * and is sent as a problem document (RFC 9457). Anybody can be refused, so refusals stay small whatever was sent: a long
+ * list of faults ends after a few, and {@link excerpt} cuts whatever is repeated from a request.
  */
 import { z } from 'zod'
 
-/** Faults that an answer names; of the others it says how many there are. */
+/** The most faults that a refusal lists; it counts the others. */
 export const MAX_FAULTS = 10
 
-/** UTF-16 units that an answer repeats of anything a client sent. */
+/** The most that a refusal repeats of anything a client sent, in UTF-16 units. */
 const MAX_EXCERPT = 100
 
-/** The beginning of what a client sent, such as a path or a key: all of it where it is short. */
+/** The beginning of what a client sent, such as a path or a key; all of it if it is short. */
 export function excerpt(text: string): string {
   return text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT).toWellFormed()}…`
 }
@@ -53,7 +53,7 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
+/** One fault of a body: where it is (as a JSON pointer, RFC 6901) and what to change there. */
 const fault = z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() })
 
 export type Fault = Readonly<z.infer<typeof fault>>
@@ -76,6 +76,7 @@ export const problemBody = z
 
 export type ProblemBody = z.infer<typeof problemBody>
 
+/** A refusal, thrown by whatever refuses the request. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: RefusalCode
@@ -84,7 +85,7 @@ export class Problem extends Error {
 
   /**
    * @param detail what to change, fit for clients
-   * @param headers what the answer carries besides, such as `retry-after`
+   * @param headers further headers of the answer, such as `retry-after`
    */
   constructor(
     code: RefusalCode,

@@ -1,4 +1,4 @@
-/** The one line that a run leaves in the log. */
+/** The log line of a run. */
 import type { FastifyBaseLogger } from 'fastify'
 import { type RunError, remedyOf } from '../core/errors.ts'
 import type { Run } from '../core/streamify.ts'
