@@ -1,4 +1,6 @@
-/** The program before it runs: its predictors in steps. Those of one step stand side by side, since they run together. */
+/**
+ * The program before it runs: its predictors in steps. Those of one step stand side by side, since they run together.
+ */
 import type { ProgramDescription } from '../client/index.ts'
 import { el } from './dom.ts'
 
