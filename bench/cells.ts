@@ -12,7 +12,10 @@ export type Measures = Readonly<Record<string, number>>
 
 export type Result = { readonly measures: Measures; readonly fault: string | undefined }
 
-/** How much is measured: milliseconds at full speed, milliseconds of one paced completion, and runs for the first token. */
+/**
+ * How much is measured: milliseconds at full speed, milliseconds of one paced completion, and runs for the first
+ * token.
+ */
 export type Effort = { readonly windowMs: number; readonly completionMs: number; readonly samples: number }
 
 export type Cell = {
@@ -61,7 +64,10 @@ export const cells: readonly Cell[] = [
   { name: 'idle', isFresh: true, run: (contender, peer) => memoryOf(contender, peer, IDLE) },
 ]
 
-/** Completions at a time, on average: two branches, then one call of the same length. The upstream itself is asked for one. */
+/**
+ * Completions at a time, on average: two branches, then one call of the same length. The upstream itself is asked for
+ * one.
+ */
 const completionsPerRun = ({ name }: Contender) => (name === 'direct' ? 1 : 1.5)
 
 type Plan = {

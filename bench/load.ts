@@ -1,6 +1,6 @@
 /**
- * The load: runs asked for on bare sockets. What arrives is kept with its time and read only afterwards, since the client
- * may share a processor with the upstream.
+ * The load: runs asked for on bare sockets. What arrives is kept with its time and read only afterwards, since the
+ * client may share a processor with the upstream.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'

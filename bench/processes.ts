@@ -1,4 +1,6 @@
-/** The processes under test: each pinned to a processor of its own if the machine allows it, and measured from outside. */
+/**
+ * The processes under test: each pinned to a processor of its own if the machine allows it, and measured from outside.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

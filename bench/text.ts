@@ -1,6 +1,6 @@
 /**
- * What the mock upstream's model writes, and so what a client must receive. Both know it, so that every character can be
- * checked.
+ * What the mock upstream's model writes, and so what a client must receive. Both know it, so that every character can
+ * be checked.
  */
 
 /** Tokens as models split text: words with their space, punctuation, line ends, quotes, a little beyond ASCII. */
@@ -18,7 +18,8 @@ const VOCABULARY = [
 
 /**
  * @param count tokens
- * @returns the same tokens each time; the text neither begins nor ends with white space, which a field's value would lose
+ * @returns the same tokens each time; the text neither begins nor ends with white space, which a field's value would
+ *   lose
  */
 export function tokensOf(count: number): string[] {
   let seed = 42

@@ -47,7 +47,8 @@ const hosts = z.string().transform((text, context) => {
 })
 
 /**
- * `name=key` for each client. A fault is reported by its position, since a name may be a key whose owner forgot the name.
+ * `name=key` for each client. A fault is reported by its position, since a name may be a key whose owner forgot the
+ * name.
  */
 const apiKeys = z.string().transform((text, context) => {
   const list: ApiKey[] = []

@@ -2,8 +2,8 @@
  * What the process writes to its output. The reader may take nothing for ever: a stopped terminal, a log collector that
  * hangs. That must not hold up the streams or the end of the process.
  *
- * So nothing here blocks a thread. Pipes and sockets don't block as Node opens them; a terminal does unless told not to.
- * A write in the thread pool would block one of its threads, and the process waits for those when it exits.
+ * So nothing here blocks a thread. Pipes and sockets don't block as Node opens them; a terminal does unless told not
+ * to. A write in the thread pool would block one of its threads, and the process waits for those when it exits.
  */
 import type { Writable } from 'node:stream'
 

@@ -1,6 +1,6 @@
 /**
- * The process: only its signals, and then the rest, whose imports take half a second. Without this, the first process of
- * a container would lose a SIGTERM in that time, since the kernel delivers it no signal without a handler.
+ * The process: only its signals, and then the rest, whose imports take half a second. Without this, the first process
+ * of a container would lose a SIGTERM in that time, since the kernel delivers it no signal without a handler.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'

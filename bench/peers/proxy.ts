@@ -1,6 +1,6 @@
 /**
- * The lower bound: the bytes of the same three answers, copied from upstream to client on bare sockets. Nothing is parsed
- * or put in order, so no client could use the result, and no service can be faster.
+ * The lower bound: the bytes of the same three answers, copied from upstream to client on bare sockets. Nothing is
+ * parsed or put in order, so no client could use the result, and no service can be faster.
  */
 import { connect, createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'

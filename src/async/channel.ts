@@ -3,7 +3,10 @@
  * promise only when so much is waiting that the writer has to wait too, and the reader takes everything at once.
  */
 
-/** The reader's end of a channel. There is one reader. It waits with a promise, or with a callback where that is faster. */
+/**
+ * The reader's end of a channel. There is one reader. It waits with a promise, or with a callback where that is
+ * faster.
+ */
 export interface Outlet<Item> extends AsyncIterable<readonly Item[]> {
   /** Items that could be taken now. */
   readonly waiting: number

@@ -1,13 +1,13 @@
 /**
- * Frames -> the state of a run, so that a UI only has to render it. The reducer has no clock of its own: the caller says
- * when each frame came.
+ * Frames -> the state of a run, so that a UI only has to render it. The reducer has no clock of its own: the caller
+ * says when each frame came.
  */
 import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
 import type { ErrorFrame, Frame, UsageFrame } from '../core/frame.ts'
 
 /**
- * A lane is `pending` until the lanes it waits for are done, then `waiting` for its model, then `streaming`, and finally
- * `done`, `failed` (the run's error is its own) or `stopped` (the run ended first).
+ * A lane is `pending` until the lanes it waits for are done, then `waiting` for its model, then `streaming`, and
+ * finally `done`, `failed` (the run's error is its own) or `stopped` (the run ended first).
  */
 export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
 
@@ -137,7 +137,9 @@ function newLane({ predictor, module, fields, waits_for }: PredictorDescription,
   }
 }
 
-/** Changes the lane that a frame belongs to. Each further call of a predictor gets a lane of its own, after the last. */
+/**
+ * Changes the lane that a frame belongs to. Each further call of a predictor gets a lane of its own, after the last.
+ */
 function withLane(
   state: RunState,
   { predictor, call = 1 }: { predictor: string; call?: number | undefined },

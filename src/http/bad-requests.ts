@@ -1,4 +1,6 @@
-/** Requests that aren't valid HTTP or don't arrive in time. They are answered on the bare socket, which is then closed. */
+/**
+ * Requests that aren't valid HTTP or don't arrive in time. They are answered on the bare socket, which is then closed.
+ */
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,8 +15,8 @@ import { logRefusal } from './refusal-log.ts'
  */
 export function refuseBadRequests(log: FastifyBaseLogger) {
   return (error: Error & { code?: string }, socket: Socket): void => {
-    // After a reset there is nobody to answer. And if something has been sent, it may be part of a stream: an answer must
-    // not come after it.
+    // After a reset there is nobody to answer. And if something has been sent, it may be part of a stream: an answer
+    // must not come after it.
     if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
       socket.destroy()
       return

@@ -1,7 +1,7 @@
 /**
- * How much of the service one connection may hold, and for how long. By default, Node and Fastify let an answer wait for
- * its reader for ever, and let any number of requests wait on one connection. What waits isn't in V8's heap, so no heap
- * limit helps.
+ * How much of the service one connection may hold, and for how long. By default, Node and Fastify let an answer wait
+ * for its reader for ever, and let any number of requests wait on one connection. What waits isn't in V8's heap, so no
+ * heap limit helps.
  *
  * A connection is destroyed when nothing moves on it for `connectionTimeout`, which is STALL_MS, unless a request is
  * under way whose answer has nothing to send, such as a stream whose model is silent. Without a request, Node does it

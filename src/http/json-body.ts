@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import { excerpt, Problem } from './problem.ts'
 
 /**
- * JSON in UTF-8, not compressed, is the only content type. Fastify's own parser would turn bad UTF-8 into U+FFFD, ignore
- * `content-encoding`, also accept text/plain, and not say where a body is wrong. Keys such as `__proto__` need no care:
- * JSON.parse makes them own properties, the strict schema refuses them like any other unknown key, and nothing merges
- * bodies into anything.
+ * JSON in UTF-8, not compressed, is the only content type. Fastify's own parser would turn bad UTF-8 into U+FFFD,
+ * ignore `content-encoding`, also accept text/plain, and not say where a body is wrong. Keys such as `__proto__` need
+ * no care: JSON.parse makes them own properties, the strict schema refuses them like any other unknown key, and
+ * nothing merges bodies into anything.
  */
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()

@@ -15,8 +15,8 @@ declare module 'fastify' {
 export const OPEN = { config: { isOpen: true } }
 
 /**
- * Requires a key on every route that isn't {@link OPEN}, and where there is no route, so that nobody learns which exist.
- * Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
+ * Requires a key on every route that isn't {@link OPEN}, and where there is no route, so that nobody learns which
+ * exist. Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
  */
 export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
   const clientOf = keyRing(keys)
@@ -39,8 +39,8 @@ export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
 }
 
 /**
- * Finds the client that a key belongs to. It takes the same time for every key: digests have one length, and all of them
- * are compared.
+ * Finds the client that a key belongs to. It takes the same time for every key: digests have one length, and all of
+ * them are compared.
  */
 function keyRing(keys: readonly ApiKey[]): (sent: string) => string | undefined {
   const ring = keys.map(({ name, key }) => ({ name, digest: digestOf(key) }))

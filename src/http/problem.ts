@@ -1,7 +1,7 @@
 /**
- * Refusals: what ends a request before its stream. Each has a code for programs and a sentence that says what to change,
- * and is sent as a problem document (RFC 9457). Anybody can be refused, so refusals stay small whatever was sent: a long
- * list of faults ends after a few, and {@link excerpt} cuts whatever is repeated from a request.
+ * Refusals: what ends a request before its stream. Each has a code for programs and a sentence that says what to
+ * change, and is sent as a problem document (RFC 9457). Anybody can be refused, so refusals stay small whatever was
+ * sent: a long list of faults ends after a few, and {@link excerpt} cuts whatever is repeated from a request.
  */
 import { z } from 'zod'
 

@@ -1,6 +1,6 @@
 /**
- * Requests that Node's parser accepts but that a proxy in front may read differently: the two would disagree about where
- * a request ends, or which host it is for. They are refused and their connection is closed.
+ * Requests that Node's parser accepts but that a proxy in front may read differently: the two would disagree about
+ * where a request ends, or which host it is for. They are refused and their connection is closed.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -12,8 +12,8 @@ const closing = new WeakSet<Socket>()
 
 /** Call it before any other hook that may refuse. It needs a server with `requireHostHeader: false`. */
 export function refuseAmbiguousRequests(app: FastifyInstance): void {
-  // With a callback, all of this happens while Node parses. A second request in the same packet comes after the first one
-  // has been refused and before the connection is closed, and must not run either.
+  // With a callback, all of this happens while Node parses. A second request in the same packet comes after the first
+  // one has been refused and before the connection is closed, and must not run either.
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     const problem = closing.has(raw.socket)
       ? badRequest('It follows a request that was refused.')

@@ -9,7 +9,9 @@ import { withTimeouts } from './guards/timeouts.ts'
 import { createLocalLM, LOCAL_SLOTS } from './local/local.ts'
 import { createOpenAILM } from './openai/openai.ts'
 
-/** Calls that may wait for the local model. At a second or two each, the last one waits about as long as people will. */
+/**
+ * Calls that may wait for the local model. At a second or two each, the last one waits about as long as people will.
+ */
 const WAITING = 32
 
 /**

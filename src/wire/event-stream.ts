@@ -1,7 +1,7 @@
 /**
- * A run's frames as the body of a response. Frames are taken only when the response asks for more, so a reader who takes
- * nothing holds up the run. A few frames that come within one turn of the event loop leave in one write at its end, after
- * the upstreams have been asked for more. Many that come together leave at once.
+ * A run's frames as the body of a response. Frames are taken only when the response asks for more, so a reader who
+ * takes nothing holds up the run. A few frames that come within one turn of the event loop leave in one write at its
+ * end, after the upstreams have been asked for more. Many that come together leave at once.
  */
 import { Readable } from 'node:stream'
 import type { Outlet } from '../async/channel.ts'
@@ -23,8 +23,8 @@ const isText = ({ type }: Frame) => type === 'token'
 /**
  * @param frames the frames of one run
  * @param dialect the text that the client wants them in
- * @param heartbeatMs milliseconds of silence after which a comment is sent, so that proxies keep the connection open; it
- *   isn't silence while the response asks for nothing
+ * @param heartbeatMs milliseconds of silence after which a comment is sent, so that proxies keep the connection
+ *   open; it isn't silence while the response asks for nothing
  */
 export function eventStream(frames: Outlet<Frame>, dialect: Dialect, heartbeatMs: number): Readable {
   const encoder = dialect.open()

@@ -13,8 +13,8 @@ const UNICODE_LINE_ENDS = /[\u0085\u2028\u2029]/g
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /**
- * JSON on one line, by anybody's rules. Lone surrogates leave as JSON escapes (well-formed JSON.stringify), so the bytes
- * are always valid UTF-8.
+ * JSON on one line, by anybody's rules. Lone surrogates leave as JSON escapes (well-formed JSON.stringify), so the
+ * bytes are always valid UTF-8.
  */
 const json = (value: unknown) => JSON.stringify(value).replace(UNICODE_LINE_ENDS, escaped)
 
