@@ -26,7 +26,7 @@ export class Silence {
   /** Stops the clock until {@link resume}: nobody is expected to send anything meanwhile. */
   pause(): void {
     if (this.#expiresAt === undefined) return
-    this.#leftMs = this.#expiresAt - performance.now()
+    this.#leftMs = Math.max(0, this.#expiresAt - performance.now()) // a blocked event loop may pause it too late
     this.#expiresAt = undefined
     clearImmediate(this.#check)
   }

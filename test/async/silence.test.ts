@@ -49,6 +49,22 @@ test('signs of life set no timer each', async (t) => {
   assert.ok(timers.mock.callCount() <= 20, `${timers.mock.callCount()} timers in 10 times the silence`)
 })
 
+test('paused after its time, before the timer has fired, it asks for no time that is past', (t) => {
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
+  const timers = t.mock.method(globalThis, 'setTimeout')
+  const silence = new Silence(() => {})
+  silence.start(100)
+  now = 150
+  silence.pause()
+  silence.resume()
+  silence.end()
+  assert.deepEqual(
+    timers.mock.calls.map(({ arguments: [, ms] }) => ms),
+    [100, 0],
+  )
+})
+
 test('nothing expires while it stands still, and no time is lost or gained', async (t) => {
   const { pass, silence, state } = setUp(t)
   silence.start(100)
