@@ -32,6 +32,9 @@ export type JsonSchema = {
   readonly description?: string
 }
 
+/** A history is told by its type: its schema is that of many a list. */
+const HISTORY = /^(?:History|Optional\[History\])$/
+
 /** The program's inputs, in its order. */
 export function inputsOf({
   inputs,
@@ -45,7 +48,7 @@ export function inputsOf({
     return {
       name,
       type,
-      kind: type === 'History' ? 'history' : choices.length > 0 ? 'choice' : kindOf(schema),
+      kind: HISTORY.test(type) ? 'history' : choices.length > 0 ? 'choice' : kindOf(schema),
       choices,
       isRequired: required.includes(name),
       description: given.description,

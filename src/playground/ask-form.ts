@@ -2,7 +2,7 @@
 import { type ProgramInput, placeOf, type RefusedError } from '../client/index.ts'
 import { byId, el, setText } from './dom.ts'
 import { exampleOf } from './example.ts'
-import { Field } from './field.ts'
+import { Field, refusalElement } from './field.ts'
 import { sentence } from './words.ts'
 
 export type Inputs = Readonly<Record<string, unknown>>
@@ -34,8 +34,8 @@ export class AskForm {
   readonly #fieldsElement = el('div', 'fields')
   readonly #submit = el('button', 'primary')
   readonly #keys = el('p', 'keys')
-  /** What is wrong with no field in particular. */
-  readonly #refusal = el('div', 'refusal')
+  /** What is wrong with no field in particular; if there is only one, with that too. */
+  readonly #refusal = refusalElement('refusal')
   readonly #options: AskFormOptions
   #fields: readonly Field[] = []
   /** Whether a single text is all that it asks for: a question, with the button next to it. */
@@ -43,8 +43,10 @@ export class AskForm {
   /** Inputs that nobody types: a conversation that has no turns yet. */
   #untyped: Inputs = {}
   #isRunning = false
-  #asked: string | undefined
-  /** The inputs as JSON, so that a change can be told in every animation frame. */
+  /** The inputs of the current or last run, and the same as JSON. */
+  #asked: Inputs | undefined
+  #askedJson: string | undefined
+  /** What the fields say, as JSON; undefined if a field isn't valid. */
   #current: string | undefined
 
   constructor(options: AskFormOptions) {
@@ -52,7 +54,6 @@ export class AskForm {
     this.#submit.type = 'submit'
     this.#submit.id = 'submit'
     this.#keys.id = 'keys'
-    this.#refusal.role = 'alert'
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault()
       if (this.#isRunning) options.stop()
@@ -73,7 +74,7 @@ export class AskForm {
     this.#label()
   }
 
-  /** Makes the fields of a program. What is being typed stays where the program turns out to be the same. */
+  /** Makes the fields of a program. What somebody has written stays where there is still a field for it. */
   setInputs(inputs: readonly ProgramInput[]): void {
     const histories = inputs.filter(({ kind, isRequired }) => kind === 'history' && isRequired)
     this.#untyped = Object.fromEntries(histories.map(({ name }) => [name, []]))
@@ -104,15 +105,28 @@ export class AskForm {
     this.#onChange()
   }
 
-  /** @param asked the inputs of the current or last run */
+  /**
+   * Called once per animation frame.
+   *
+   * @param asked the inputs of the current or last run
+   */
   show(isRunning: boolean, asked: Inputs | undefined): void {
     this.#isRunning = isRunning
-    this.#asked = asked && JSON.stringify(asked)
+    if (asked !== this.#asked) {
+      this.#asked = asked
+      this.#askedJson = asked && JSON.stringify(asked)
+    }
     this.#label()
   }
 
   focus(): void {
     this.#fields[0]?.focus()
+  }
+
+  /** Scrolls to the button, below which the run is: a form with several fields may fill the window. */
+  showButton(): void {
+    if (this.#isAlone) scrollTo({ top: 0 })
+    else this.#submit.scrollIntoView()
   }
 
   focusButton(): void {
@@ -135,17 +149,27 @@ export class AskForm {
       else others.push(sentence(input ?? '', where, fault.detail))
     }
     if (retryAfter !== undefined) others.push(`Ask again in ${retryAfter} s.`)
+    this.#refusal.replaceChildren()
     for (const [field, sentences] of ofFields) field.refuse(sentences)
-    this.#refusal.replaceChildren(...others.map((one) => el('p', '', one)))
+    this.#refusal.append(...others.map((one) => el('p', '', one)))
     if (!this.#isAlone) [...ofFields].find(([, sentences]) => sentences.length > 0)?.[0].focus()
   }
 
   #setFields(inputs: readonly ProgramInput[]): void {
     const isAlone = inputs.length === 1 && inputs[0]?.kind === 'text'
     this.#isAlone = isAlone
+    const before = this.#fields
+    const hadFocus = this.#form.contains(document.activeElement)
     this.#fields = inputs.map(
-      (input) => new Field(input, { isAlone, describedBy: isAlone ? [this.#keys.id] : [] }),
+      (input) =>
+        new Field(
+          input,
+          isAlone
+            ? { isAlone, describedBy: [this.#keys.id], refusal: this.#refusal }
+            : { isAlone, describedBy: [] },
+        ),
     )
+    for (const field of this.#fields) field.takeOver(before)
     this.#keys.replaceChildren(...keys(isAlone))
     if (isAlone) {
       const [field] = this.#fields as [Field]
@@ -157,6 +181,7 @@ export class AskForm {
       const actions = el('div', 'actions', this.#keys, this.#submit)
       this.#form.replaceChildren(this.#fieldsElement, actions, this.#refusal)
     }
+    if (hadFocus) this.focus()
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -173,8 +198,8 @@ export class AskForm {
 
   #ask(): void {
     const readings = this.#fields.map((field) => ({ field, reading: field.read() }))
-    for (const { field, reading } of readings) field.refuse('fault' in reading ? [reading.fault] : [])
     this.#refusal.replaceChildren()
+    for (const { field, reading } of readings) field.refuse('fault' in reading ? [reading.fault] : [])
     const wrong = readings.find(({ reading }) => 'fault' in reading)
     if (wrong) wrong.field.focus()
     else this.#options.ask(this.#read() as Inputs)
@@ -199,7 +224,7 @@ export class AskForm {
   }
 
   #label(): void {
-    const isAgain = this.#asked !== undefined && this.#asked === this.#current
+    const isAgain = this.#askedJson !== undefined && this.#askedJson === this.#current
     setText(this.#submit, this.#isRunning ? 'Stop' : isAgain ? 'Ask again' : 'Ask')
     this.#submit.classList.toggle('stop', this.#isRunning)
   }

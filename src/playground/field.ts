@@ -18,10 +18,16 @@ const EMPTY: Readonly<Record<ProgramInput['kind'], string>> = {
 }
 
 /**
- * A field by itself is a whole question: its label says what it is, and it has room for the form's button. Among others
- * it has a hint, and a place of its own for what is wrong.
+ * A field that is alone is a whole question: its label says what it is. Among others it has a hint, and a place of its
+ * own for what is wrong with it.
  */
-export type FieldOptions = { readonly isAlone: boolean; readonly describedBy: readonly string[] }
+export type FieldOptions = {
+  readonly isAlone: boolean
+  /** Ids of elements that say more about it, such as which keys there are. */
+  readonly describedBy: readonly string[]
+  /** Where to say what is wrong, if not in the field itself. */
+  readonly refusal?: HTMLElement | undefined
+}
 
 export class Field {
   readonly input: ProgramInput
@@ -29,10 +35,9 @@ export class Field {
   /** Label, box and the rest. */
   readonly elements: readonly HTMLElement[]
   readonly #control
-  readonly #refusal = el('div', 'refusal')
+  readonly #refusal: HTMLElement
 
-  /** @param options `describedBy`: the ids of elements outside that say more, such as which keys there are */
-  constructor(input: ProgramInput, { isAlone, describedBy }: FieldOptions) {
+  constructor(input: ProgramInput, { isAlone, describedBy, refusal }: FieldOptions) {
     this.input = input
     const control = controlOf(input)
     this.#control = control
@@ -42,12 +47,11 @@ export class Field {
     const label = el('label', '', labelOf(input.name))
     label.htmlFor = element.id
     this.box = el('div', 'box', element)
-    this.#refusal.id = `${element.id}-refusal`
-    this.#refusal.role = 'alert'
+    this.#refusal = refusal ?? refusalElement(`${element.id}-refusal`)
     const said = [...describedBy, this.#refusal.id]
     const parts: HTMLElement[] = [label, this.box]
     if (!isAlone) {
-      if (!input.isRequired) label.append(el('span', 'optional', ' (optional)'))
+      if (!input.isRequired) label.append(' (optional)')
       else if (input.kind !== 'flag') element.ariaRequired = 'true'
       if (control.tool) parts[0] = el('div', 'head', label, control.tool)
     }
@@ -58,7 +62,7 @@ export class Field {
       parts.push(hint)
     }
     element.setAttribute('aria-describedby', said.join(' '))
-    this.elements = [...parts, this.#refusal]
+    this.elements = refusal ? parts : [...parts, this.#refusal]
   }
 
   /** Its value, or what to do before it can be asked. */
@@ -70,6 +74,13 @@ export class Field {
 
   write(value: unknown): void {
     this.#control.write(value)
+  }
+
+  /** Takes what another program's field of the same name and kind has. */
+  takeOver(fields: readonly Field[]): void {
+    const { name, kind } = this.input
+    const reading = fields.find(({ input }) => input.name === name && input.kind === kind)?.read()
+    if (reading && 'value' in reading) this.write(reading.value)
   }
 
   /** Says what is wrong with its value, in sentences; none of them clears that. */
@@ -86,6 +97,14 @@ export class Field {
   focus(): void {
     this.#control.element.focus()
   }
+}
+
+/** Where it is said what is wrong. Screen readers read out what comes into it. */
+export function refusalElement(id: string): HTMLElement {
+  const element = el('div', 'refusal')
+  element.id = id
+  element.role = 'alert'
+  return element
 }
 
 function hintOf({ description }: ProgramInput, note: string | undefined): string {

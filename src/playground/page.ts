@@ -135,9 +135,9 @@ function start(inputs: Inputs, description: ProgramDescription): void {
   shown = { run, view, isOver: false }
   welcome.hidden = true
   runSection.hidden = false
-  scrollTo({ top: 0 })
   run.ask(url, keyBox.key, schedule)
   schedule()
+  requestAnimationFrame(() => form.showButton()) // once the lanes are there
 }
 
 function stop(): void {

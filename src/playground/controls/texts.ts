@@ -1,4 +1,4 @@
-/** A list of texts, one a line. Blank lines are none. */
+/** A list of texts, one per line. Blank lines are none. */
 import type { Control } from './control.ts'
 import { textArea } from './text-area.ts'
 
@@ -7,7 +7,7 @@ export function textsControl(isRequired: boolean): Control {
   const element = textArea('lines')
   return {
     element,
-    note: 'One a line.',
+    note: 'One per line.',
     read: () => {
       const lines = element.value.split('\n').map((line) => line.trim())
       const texts = lines.filter((line) => line !== '')
