@@ -3,7 +3,7 @@
  * in `call.ts`.
  */
 import { checkDemo, type Demo } from './demo.ts'
-import { Faults } from './fault.ts'
+import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
@@ -74,7 +74,9 @@ function make(
   { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
 ): Predictor {
   const faults = new Faults()
-  for (const demo of demos as readonly Demo[]) checkDemo({ inputs, outputs }, demo, '', faults)
+  for (const [index, demo] of demos.entries()) {
+    checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
+  }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
   return { kind: 'predictor', inputs, outputs, instructions, demos: demos as readonly Demo[] }
 }

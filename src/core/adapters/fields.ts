@@ -1,10 +1,10 @@
 /** What the prompts of all adapters say of fields: what they are, and their values. */
 import { type Demo, leftOutOf } from '../demo.ts'
-import { Faults, step } from '../fault.ts'
+import { Faults } from '../fault.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Predictor } from '../predictor.ts'
 import type { Field, Signature } from '../signature.ts'
-import { checkValue, textOf } from '../typed-value.ts'
+import { checkField, textOf } from '../typed-value.ts'
 import type { Values } from './adapter.ts'
 
 /**
@@ -12,11 +12,11 @@ import type { Values } from './adapter.ts'
  *
  * @throws TypeError where it is missing or isn't of the field's type
  */
-export function given({ name, type }: Field, values: Values): string {
+export function given(field: Field, values: Values): string {
   const faults = new Faults()
-  const value = checkValue(type, values[name], step(name), faults)
+  const value = checkField(field, values, faults)
   if (faults.count > 0) throw new TypeError(`An input isn't what its predictor takes: ${faults}.`)
-  return textOf(type, value)
+  return textOf(field.type, value)
 }
 
 /** What stands in the place of a value that a demo leaves out. It reads as no value, lest a model copies it as one. */

@@ -12,6 +12,7 @@ import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
 import { RunError } from '../../../src/core/errors.ts'
 import type { Delta, LM } from '../../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
+import { namesOf } from '../../../src/core/signature.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
 import { localWeights } from '../../../src/lm/local/weights.ts'
 import { codeOf } from '../../support/lm.ts'
@@ -152,17 +153,17 @@ describe('the embedded model', () => {
     [predict('question -> answer', { demos }), { question: 'hi' }],
   ]
   for (const [predictor, inputs] of asked) {
-    it(`writes every field of ${predictor.inputs.join(', ')} -> ${predictor.outputs.join(', ')}`, async () => {
+    it(`writes every field of ${namesOf(predictor.inputs).join(', ')} -> ${namesOf(predictor.outputs).join(', ')}`, async () => {
       const deltas = await all(call(lm, predictor, inputs))
       const finish = deltas.pop()
-      const parser = new FieldParser(predictor.outputs)
+      const parser = new FieldParser(namesOf(predictor.outputs))
       for (const delta of deltas) {
         assert.ok(delta.type === 'text' && delta.text !== '')
         parser.push(delta.text)
       }
       parser.end()
       assert.deepEqual(parser.missing, [])
-      for (const value of Object.values(parser.values)) assert.match(value, /^(- )?\S.{10,}[.!?。！？]$/s)
+      for (const value of Object.values(parser.texts)) assert.match(value, /^(- )?\S.{10,}[.!?。！？]$/s)
       assert.ok(finish?.type === 'finish' && finish.reason === 'stop' && finish.usage)
       assert.equal(finish.usage.model, 'SmolLM2-135M')
       assert.ok(finish.usage.inputTokens > 100 && finish.usage.outputTokens > 20)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type FieldChunk, FieldParser } from '../../../../src/core/adapters/chat/field-parser.ts'
+import type { FieldChunk } from '../../../../src/core/adapters/adapter.ts'
+import { FieldParser } from '../../../../src/core/adapters/chat/field-parser.ts'
 import {
   completionOf,
   corpus,
@@ -92,8 +93,8 @@ class Checked {
 
   end(): Values {
     this.#check(this.parser.end())
-    for (const field of Object.keys(this.parser.values)) assert.ok(this.closed.has(field), `${field} is open`)
-    return this.parser.values
+    for (const field of Object.keys(this.parser.texts)) assert.ok(this.closed.has(field), `${field} is open`)
+    return this.parser.texts
   }
 
   #check(chunks: readonly FieldChunk[]): void {
@@ -104,7 +105,7 @@ class Checked {
       this.joined[field] = (this.joined[field] ?? '') + chunk
       if (isLast) this.closed.add(field)
     }
-    for (const [field, value] of Object.entries(this.parser.values)) {
+    for (const [field, value] of Object.entries(this.parser.texts)) {
       assert.equal(this.joined[field] ?? '', value)
     }
   }
@@ -207,7 +208,7 @@ describe('the values', () => {
     const parser = new FieldParser(['b', 'a', 'c'])
     parser.push('[[ ## c ## ]]\n1\n[[ ## b ## ]]\n2')
     parser.end()
-    assert.deepEqual(Object.entries(parser.values), [
+    assert.deepEqual(Object.entries(parser.texts), [
       ['b', '2'],
       ['c', '1'],
     ])
@@ -220,7 +221,7 @@ describe('the values', () => {
       const parser = new FieldParser(FIELDS)
       for (const piece of pieces(megabyte, size)) parser.push(piece)
       parser.end()
-      assert.deepEqual(parser.values, whole)
+      assert.deepEqual(parser.texts, whole)
     }
   })
 
