@@ -71,22 +71,16 @@ function fit(
   at: string,
   faults: Faults,
 ): Predictor {
-  const fields = [...predictor.inputs, ...predictor.outputs]
-  if (signature.fields.length !== fields.length) {
-    const names = namesOf(fields).join(', ')
-    faults.add(
-      `${at}/signature/fields`,
-      `there are ${signature.fields.length} fields, and the program has ${fields.length}: ${names}`,
-    )
-  }
-  const described = fields.map((field, index) => {
-    const saved = signature.fields[index]?.description ?? ''
-    return describedAs(field, saved, `${at}/signature/fields/${index}/description`, faults)
-  })
+  const fields = describeAll(
+    [...predictor.inputs, ...predictor.outputs],
+    signature.fields,
+    `${at}/signature/fields`,
+    faults,
+  )
   return {
     ...predictor,
-    inputs: described.slice(0, predictor.inputs.length),
-    outputs: described.slice(predictor.inputs.length),
+    inputs: fields.slice(0, predictor.inputs.length),
+    outputs: fields.slice(predictor.inputs.length),
     instructions: signature.instructions.trim() === '' ? predictor.instructions : signature.instructions,
     demos: demos.flatMap((demo, index) => fitDemo(predictor, demo, `${at}/demos/${index}`, faults)),
     ...(lm && { savedModel: lm.model }),
@@ -95,11 +89,28 @@ function fit(
   }
 }
 
+/** By position, since the file has no names. */
+function describeAll(
+  fields: readonly Field[],
+  saved: SavedPredictor['signature']['fields'],
+  at: string,
+  faults: Faults,
+): readonly Field[] {
+  if (saved.length !== fields.length) {
+    const names = namesOf(fields).join(', ')
+    faults.add(at, `there are ${saved.length} fields, and the program has ${fields.length}: ${names}`)
+    return fields
+  }
+  return fields.map((field, index) =>
+    describeOne(field, saved[index]?.description ?? '', `${at}/${index}/description`, faults),
+  )
+}
+
 /**
  * A field with its saved description. Where there is none, DSPy has `${name}` in its place: then the field keeps its
  * own. That name also tells fields apart that only happen to be as many.
  */
-function describedAs(field: Field, saved: string, at: string, faults: Faults): Field {
+function describeOne(field: Field, saved: string, at: string, faults: Faults): Field {
   const [placeholder, name = ''] = /^\$\{([^{}]*)\}$/.exec(saved) ?? []
   if (isName(name) && name !== field.name) {
     faults.add(at, `the field is called '${name}' here, and '${field.name}' in the program`)

@@ -294,7 +294,6 @@ describe('what does not fit', () => {
     ])
     assert.deepEqual(faultsOf(single.plain, saved('bare-chain-of-thought')), [
       '/predict/signature/fields: there are 3 fields, and the program has 2: question, answer',
-      "/predict/signature/fields/1/description: the field is called 'reasoning' here, and 'answer' in the program",
     ])
   })
 
