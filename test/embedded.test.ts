@@ -4,13 +4,13 @@ import test from 'node:test'
 import type { Frame } from '../src/core/frame.ts'
 import { chainOfThought } from '../src/core/predictor.ts'
 import { program } from '../src/core/program.ts'
-import { brief } from './support/programs.ts'
+import { brief, briefNote } from './support/programs.ts'
 import { predictionOf, Reading, Service, text } from './support/service.ts'
 
 const env = { LM: 'local' }
 
 /** Two branches and nothing after them, for what is not about the default program. */
-const branches = program({ one: brief, other: brief }, async ({ one, other }, { question }) => {
+const branches = program({ one: brief, other: briefNote }, async ({ one, other }, { question }) => {
   const [answer] = await Promise.all([one({ question }), other({ question })])
   return answer
 })

@@ -20,3 +20,8 @@ export const brief = predict('question -> answer', {
     },
   ],
 })
+
+/** As short, with another field: no reader takes the one's tokens for the other's. */
+export const briefNote = predict('question -> note', {
+  demos: [{ question: 'Why do cats purr?', note: 'Cats purr when they rest near people they trust.' }],
+})
