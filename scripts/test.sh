@@ -17,5 +17,5 @@ node -p 'fs.globSync(process.argv.slice(1)).join("\n")' -- "$@" | xargs sh scrip
 NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE-$PWD/.tools/compiled}
 export NODE_COMPILE_CACHE
 node scripts/build.ts
-# A file for each processor and one more, since some wait for timers. Node's default leaves a processor idle.
-exec node --test --test-timeout=120000 --test-concurrency="$(($(getconf _NPROCESSORS_ONLN) + 1))" "$@"
+# A file for each processor: Node's default leaves one idle, and more would make tests with real timeouts slow.
+exec node --test --test-timeout=120000 --test-concurrency="$(getconf _NPROCESSORS_ONLN)" "$@"
