@@ -5,6 +5,7 @@
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
 import type { Values } from './adapters/adapter.ts'
+import type { AdapterName } from './adapters/names.ts'
 import { type CallContext, callPredictor } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import type { Include } from './completion.ts'
@@ -20,6 +21,8 @@ const CAPACITY = 32 * 1024
 
 export type RunOptions = {
   readonly lm: LM
+  /** The adapter of predictors that choose none. Left out: `chat`. */
+  readonly adapter?: AdapterName
   /** Ends the run; its reason says why, as a RunError. */
   readonly signal: AbortSignal
   /** Names the run in its error frame. */
@@ -42,11 +45,16 @@ export type Run = {
  *
  * @param inputs what the program takes, checked
  */
-export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
+export function streamify(
+  program: Program,
+  inputs: Values,
+  { lm, adapter = 'chat', signal, id, include }: RunOptions,
+): Run {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {
     lm,
+    adapter,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
     emit: (frames) => channel.push(frames),
