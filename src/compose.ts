@@ -1,11 +1,14 @@
 /** The parts that answer questions, made from the configuration: for the service, the console and the tests alike. */
 import type { Config } from './config.ts'
 import type { LM } from './core/lm.ts'
+import type { NamedProgram, Programs } from './core/program.ts'
 import { createLM } from './lm/create.ts'
-import { BUILT_IN, type NamedProgram, type Programs } from './programs/programs.ts'
+import { parallelComposer } from './programs/parallel-composer.ts'
 import { Runs } from './runs/runs.ts'
 
 export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
+
+const BUILT_IN: NamedProgram = { name: 'parallel-composer', program: parallelComposer }
 
 /**
  * @param log for what takes a moment at the start

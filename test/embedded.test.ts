@@ -15,7 +15,7 @@ test('a whole run: both branches stream at the same time, compose follows, and i
   const { data } = predictionOf(frames)
   assert.deepEqual(Object.keys(data), ['reasoning', 'answer'])
   assert.ok(
-    Object.values(data).every((value) => value.length > 10),
+    Object.values(data).every((value) => String(value).length > 10),
     JSON.stringify(data),
   )
   assert.equal(text(frames, 'compose', 'answer'), data.answer)

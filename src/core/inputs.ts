@@ -3,7 +3,7 @@ import type { Values } from './adapters/adapter.ts'
 import { type Faults, step } from './fault.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 import { type Field, namesOf } from './signature.ts'
-import { checkValue } from './typed-value.ts'
+import { checkField } from './typed-value.ts'
 
 export type InputLimits = {
   /** What a `str` may have, in UTF-16 units after trimming, which is what clients and their input fields count. */
@@ -11,8 +11,7 @@ export type InputLimits = {
 }
 
 /**
- * @param given an object, as it came
- * @param known further keys that the object may have, which somebody else checks
+ * @param given an object, as it came; keys that are no input are passed over
  * @param faults gets what is wrong with it
  * @returns each input's value; of use only if nothing is wrong
  */
@@ -20,18 +19,20 @@ export function checkInputs(
   fields: readonly Field[],
   given: Readonly<Record<string, unknown>>,
   { maxChars }: InputLimits,
-  known: readonly string[],
   faults: Faults,
 ): Values {
-  const values = fields.map(({ name, type }) => {
-    const value = checkValue(type, Object.hasOwn(given, name) ? given[name] : undefined, step(name), faults)
-    return [name, type.kind === 'str' ? checkText(value, name, maxChars, faults) : value]
+  const values = fields.map((field) => {
+    const value = checkField(field, given, faults)
+    return [field.name, field.type.kind === 'str' ? checkText(value, field.name, maxChars, faults) : value]
   })
-  const names = [...namesOf(fields), ...known]
-  for (const key of Object.keys(given)) {
-    if (!names.includes(key)) faults.add(step(key), 'this key is not known; leave it out')
-  }
   return Object.fromEntries(values)
+}
+
+/** @param faults gets each key of the object that is none of these */
+export function refuseOtherKeys(given: object, known: readonly string[], faults: Faults): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) faults.add(step(key), 'this key is not known; leave it out')
+  }
 }
 
 function checkText(value: unknown, name: string, maxChars: number, faults: Faults): unknown {

@@ -4,7 +4,7 @@ import type { Values } from './adapters/adapter.ts'
 import { Faults } from './fault.ts'
 import type { Program } from './program.ts'
 import { type Field, namesOf } from './signature.ts'
-import { checkValue } from './typed-value.ts'
+import { checkField } from './typed-value.ts'
 
 /**
  * @param returned what the body gave: the outputs that the program promises, or those of the predictor that it ended
@@ -15,9 +15,9 @@ import { checkValue } from './typed-value.ts'
 export function predictionOf(program: Pick<Program, 'outputs' | 'places'>, returned: unknown): Values {
   const values: Record<string, unknown> = { ...(returned as object) }
   const faults = new Faults()
-  const checked = (program.outputs ?? outputsLike(program, values)).map(({ name, type }) => [
-    name,
-    checkValue(type, values[name], `/${name}`, faults),
+  const checked = (program.outputs ?? outputsLike(program, values)).map((field) => [
+    field.name,
+    checkField(field, values, faults),
   ])
   if (faults.count > 0) throw new TypeError(`The program's body returned what it doesn't promise: ${faults}.`)
   return Object.fromEntries(checked)

@@ -3,12 +3,12 @@
  * in `call.ts`.
  */
 import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
-import { Faults, step } from './fault.ts'
+import { Faults } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
-import { checkValue } from './typed-value.ts'
+import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any> = Signature<In, Out> & {
@@ -83,9 +83,7 @@ function make(
   }
   const faults = new Faults()
   for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
-    for (const { name, type } of [...inputs, ...outputs]) {
-      checkValue(type, demo[name], step(name), faults)
-    }
+    for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
   return { kind: 'predictor', inputs, outputs, instructions, adapter, demos: demos as Predictor['demos'] }

@@ -66,6 +66,16 @@ export type Program<Inputs = any> = {
   readonly run: (call: Call, inputs: Inputs, context: BodyContext) => Promise<unknown>
 }
 
+/** A program under the name by which requests ask for it. */
+export type NamedProgram = { readonly name: string; readonly program: Program }
+
+/** The programs of one service. */
+export type Programs = {
+  /** The one that runs where none is named; it is among `all`. */
+  readonly default: NamedProgram
+  readonly all: readonly NamedProgram[]
+}
+
 type Body<P extends Parts, In, Out> = (
   parts: { readonly [Name in keyof P]: Bound<P[Name]> },
   inputs: Readonly<In>,
@@ -92,7 +102,7 @@ export function module<const P extends Record<string, Predictor>>(
 }
 
 /** Names that a request has for itself, so no input can have them. */
-export const RESERVED_INPUTS: readonly string[] = ['include', 'resumable']
+const RESERVED_INPUTS: readonly string[] = ['include', 'resumable']
 
 /**
  * Makes a program.

@@ -139,13 +139,19 @@ type ReadLiteral<S extends string> = S extends `"${infer Text}"${infer Rest}`
   ? [Text, Rest]
   : S extends `'${infer Text}'${infer Rest}`
     ? [Text, Rest]
-    : ReadName<S> extends [infer Word extends string, infer Rest extends string]
-      ? Word extends 'True' | 'False'
-        ? [Word extends 'True' ? true : false, Rest]
-        : Word extends `${infer Number extends number}`
-          ? [Number, Rest]
-          : never
-      : never
+    : S extends `-${infer Digits}`
+      ? ReadName<Digits> extends [infer Word extends string, infer Rest extends string]
+        ? [ToNumber<`-${Word}`>, Rest]
+        : never
+      : ReadName<S> extends [infer Word extends string, infer Rest extends string]
+        ? Word extends 'True' | 'False'
+          ? [Word extends 'True' ? true : false, Rest]
+          : ToNumber<Word> extends infer Whole extends number
+            ? [Whole, Rest]
+            : never
+        : never
+
+type ToNumber<Text extends string> = Text extends `${infer Whole extends number}` ? Whole : undefined
 
 /** `[the letters, digits and _ that the text begins with, the rest]`; a character at a time, so that it can stop. */
 type ReadName<S extends string, Name extends string = ''> = S extends `${infer First}${infer Rest}`
@@ -156,8 +162,7 @@ type ReadName<S extends string, Name extends string = ''> = S extends `${infer F
 
 type TrimStart<S extends string> = S extends `${' ' | '\t' | '\n' | '\r'}${infer Rest}` ? TrimStart<Rest> : S
 
-type Letter =
-  | 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h' | 'i' | 'j' | 'k' | 'l' | 'm' | 'n' | 'o' | 'p' | 'q' | 'r'
-  | 's' | 't' | 'u' | 'v' | 'w' | 'x' | 'y' | 'z' // biome-ignore format: a line of letters
-type NameCharacter =
-  Letter | Uppercase<Letter> | '_' | '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' // biome-ignore format: the same
+type NameCharacter = Characters<'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_'>
+type Characters<S extends string, Found = never> = S extends `${infer First}${infer Rest}`
+  ? Characters<Rest, Found | First>
+  : Found

@@ -58,6 +58,8 @@ export function signature<const S extends string, const T extends Types = NoType
   return { inputs, outputs }
 }
 
+const ARROW = "needs one '->' between its inputs and its outputs"
+
 class SignatureReader {
   readonly #text: string
   readonly #types: Types
@@ -71,12 +73,9 @@ class SignatureReader {
   }
 
   read(): { inputs: Field[]; outputs: Field[] } {
+    if (!this.#text.includes('->')) throw this.#fault(ARROW)
     const inputs = this.#fields()
-    if (!this.#take('->')) {
-      throw this.#isAtEnd
-        ? this.#fault("needs one '->' between its inputs and its outputs")
-        : this.#unreadable()
-    }
+    if (!this.#take('->')) throw this.#isAtEnd ? this.#fault(ARROW) : this.#unreadable()
     const outputs = this.#fields()
     if (!this.#isAtEnd) throw this.#unreadable()
     return { inputs, outputs }
@@ -188,7 +187,7 @@ class SignatureReader {
 
   #unreadable(): TypeError {
     return this.#rest.startsWith('->')
-      ? this.#fault("needs one '->' between its inputs and its outputs")
+      ? this.#fault(ARROW)
       : this.#fault(`can't be read from '${this.#rest}' on`)
   }
 

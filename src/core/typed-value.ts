@@ -54,6 +54,20 @@ export function checkValue(type: FieldType, value: unknown, at: string, faults: 
   return undefined
 }
 
+/**
+ * Holds the value that an object has for a field to the field's type.
+ *
+ * @param faults gets what is wrong with it
+ */
+export function checkField(
+  { name, type }: { readonly name: string; readonly type: FieldType },
+  values: Readonly<Record<string, unknown>>,
+  faults: Faults,
+): unknown {
+  // Its own alone: a field may be called `constructor`.
+  return checkValue(type, Object.hasOwn(values, name) ? values[name] : undefined, step(name), faults)
+}
+
 /** A value as a prompt shows it: a text as it is, anything else as JSON. */
 export function textOf({ kind }: FieldType, value: unknown): string {
   return kind === 'str' && typeof value === 'string' ? value : JSON.stringify(value ?? null)
@@ -88,7 +102,7 @@ function unfenced(text: string): string {
  * A text in double quotes, a text in single quotes, or one of Python's constants outside of both. A quote that is never
  * closed takes the rest, or each further quote would be tried as the first of a pair, which is quadratic.
  */
-const PYTHON = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|'([^'\\]*(?:\\.[^'\\]*)*)(?:'|$)|\b(?:True|False|None)\b/gs
+const PYTHON = /"[^"\\]*(?:\\.?[^"\\]*)*(?:"|$)|'([^'\\]*(?:\\.?[^'\\]*)*)(?:'|$)|\b(?:True|False|None)\b/gs
 const CONSTANTS: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null' }
 
 /** Python's way of writing a value, in JSON's. */

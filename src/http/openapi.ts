@@ -5,6 +5,7 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { type Config, inputLimitsOf } from '../config.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
+import type { NamedProgram, Programs } from '../core/program.ts'
 import {
   errorFrame,
   frame,
@@ -15,7 +16,6 @@ import {
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
-import type { NamedProgram, Programs } from '../programs/programs.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'

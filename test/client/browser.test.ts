@@ -30,7 +30,7 @@ async function foreignPage(t: TestContext) {
 async function answerOf(url: string): Promise<string | undefined> {
   const { streamRun } = (await import(`${url}/client.js`)) as typeof Client
   for await (const frame of streamRun({ url, question: 'why' })) {
-    if (frame.type === 'prediction') return frame.data.answer
+    if (frame.type === 'prediction') return String(frame.data.answer)
   }
   return undefined
 }

@@ -10,17 +10,28 @@ import {
 } from '../../src/client/index.ts'
 
 const program: ProgramDescription = {
+  name: 'test',
+  inputs: {},
+  outputs: {},
   predictors: [
     {
       predictor: 'a.x',
       module: 'a',
       fields: ['x'],
+      types: { x: 'str' },
       reasons: true,
       waits_for: [],
       status: { start: 'A…', end: 'A.' },
     },
-    { predictor: 'b.y', module: 'b', fields: ['y'], reasons: false, waits_for: [] },
-    { predictor: 'c', module: 'c', fields: ['z'], reasons: false, waits_for: ['a.x', 'b.y'] },
+    { predictor: 'b.y', module: 'b', fields: ['y'], types: { y: 'str' }, reasons: false, waits_for: [] },
+    {
+      predictor: 'c',
+      module: 'c',
+      fields: ['z'],
+      types: { z: 'str' },
+      reasons: false,
+      waits_for: ['a.x', 'b.y'],
+    },
   ],
 }
 

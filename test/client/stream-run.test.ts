@@ -168,11 +168,27 @@ test('the run ends upstream when the signal aborts, and when the reader stops re
 test('the program describes itself before a run', async (t) => {
   const service = await Service.start(t)
   assert.deepEqual(await describeProgram({ url: service.url }), {
+    name: 'parallel-composer',
+    inputs: {
+      type: 'object',
+      properties: {
+        question: { type: 'string', minLength: 1, maxLength: 8000, description: 'What to answer.' },
+      },
+      required: ['question'],
+      additionalProperties: false,
+    },
+    outputs: {
+      type: 'object',
+      properties: { reasoning: { type: 'string' }, answer: { type: 'string' } },
+      required: ['reasoning', 'answer'],
+    },
+    answer: { predictor: 'compose', field: 'answer' },
     predictors: [
       {
         predictor: 'ideas.brainstorm',
         module: 'ideas',
         fields: ['brainstorm'],
+        types: { brainstorm: 'str' },
         reasons: true,
         waits_for: [],
         status: { start: 'Spinning ideas...', end: 'Ideas ready.' },
@@ -181,6 +197,7 @@ test('the program describes itself before a run', async (t) => {
         predictor: 'evidence.probe',
         module: 'evidence',
         fields: ['evidence'],
+        types: { evidence: 'str' },
         reasons: true,
         waits_for: [],
         status: { start: 'Pulling evidence...', end: 'Evidence ready.' },
@@ -189,6 +206,7 @@ test('the program describes itself before a run', async (t) => {
         predictor: 'compose',
         module: 'compose',
         fields: ['answer'],
+        types: { answer: 'str' },
         reasons: true,
         waits_for: ['ideas.brainstorm', 'evidence.probe'],
       },

@@ -1,24 +1,91 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { z } from 'zod'
+import type { History } from '../../src/core/field-type.ts'
 import { chainOfThought, predict } from '../../src/core/predictor.ts'
 import { module, program } from '../../src/core/program.ts'
-import { signature } from '../../src/core/signature.ts'
+import { type Field, namesOf, type Signature, signature } from '../../src/core/signature.ts'
 
 /** Compiles only where A and B are the same type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const sameType = <A, B>(_: Same<A, B>) => {}
 
 describe('a signature', () => {
-  it('is read as lists of names', () => {
-    assert.deepEqual(signature('question -> answer'), { inputs: ['question'], outputs: ['answer'] })
-    assert.deepEqual(signature('  a,b ,  c->d  ,_e1 '), { inputs: ['a', 'b', 'c'], outputs: ['d', '_e1'] })
-    assert.deepEqual(signature('\n  a,\n\tb\n  -> c\r\n'), { inputs: ['a', 'b'], outputs: ['c'] })
+  const brief = ({ inputs, outputs }: Signature) => {
+    const side = (fields: readonly Field[]) =>
+      fields.map(({ name, type }) => `${name}: ${type.text}`).join(', ')
+    return `${side(inputs)} -> ${side(outputs)}`
+  }
+
+  it('is read as lists of fields, which are texts where no type is given', () => {
+    assert.equal(brief(signature('question -> answer')), 'question: str -> answer: str')
+    assert.equal(brief(signature('  a,b ,  c->d  ,_e1 ')), 'a: str, b: str, c: str -> d: str, _e1: str')
+    assert.equal(brief(signature('\n  a,\n\tb\n  -> c\r\n')), 'a: str, b: str -> c: str')
+  })
+
+  it('is read with every type that DSPy writes, and with types of its own', () => {
+    const Line = z.object({ item: z.string(), quantity: z.int().min(1) }).describe('a line of an invoice')
+    const one = signature(
+      `text: str , n : int, f:float -> ok: bool, all: list[str], deep: dict[str, list[ int ]],
+      lines: list[Line], line: Line, currency: Literal["EUR", 'US, D]', -3, True], maybe: Optional[list[Line]],
+      past: History`,
+      { types: { Line }, describe: { text: 'what to read' } },
+    )
+    assert.equal(
+      brief(one),
+      'text: str, n: int, f: float -> ok: bool, all: list[str], deep: dict[str, list[int]], lines: list[Line], ' +
+        'line: Line, currency: Literal["EUR", "US, D]", -3, true], maybe: Optional[list[Line]], past: History',
+    )
+    const described = [...one.inputs, ...one.outputs].filter(({ description }) => description)
+    assert.deepEqual(
+      described.map(({ name, description }) => [name, description]),
+      [
+        ['text', 'what to read'],
+        ['line', 'a line of an invoice'],
+      ],
+    )
+    type In = Parameters<NonNullable<typeof one.values>>[0]
+    type Out = ReturnType<NonNullable<typeof one.values>>
+    sameType<In, { readonly text: string; readonly n: number; readonly f: number }>(true)
+    type Line = { item: string; quantity: number }
+    sameType<
+      Out,
+      {
+        readonly ok: boolean
+        readonly all: readonly string[]
+        readonly deep: { readonly [key: string]: readonly number[] }
+        readonly lines: readonly Line[]
+        readonly line: Line
+        readonly currency: 'EUR' | 'US, D]' | -3 | true
+        readonly maybe: readonly Line[] | null
+        readonly past: History
+      }
+    >(true)
   })
 
   it('is read as types of the same names', () => {
     const one = signature(' a,b -> c ,\n  d')
-    sameType<(typeof one.inputs)[number], 'a' | 'b'>(true)
-    sameType<(typeof one.outputs)[number], 'c' | 'd'>(true)
+    sameType<Parameters<NonNullable<typeof one.values>>[0], { readonly a: string; readonly b: string }>(true)
+    sameType<ReturnType<NonNullable<typeof one.values>>, { readonly c: string; readonly d: string }>(true)
+  })
+
+  it('that is wrong does not compile', () => {
+    const types = { Line: z.object({}) }
+    // @ts-expect-error: no such type
+    assert.throws(() => signature('a: string -> b'))
+    // @ts-expect-error: no such type inside another
+    assert.throws(() => signature('a -> b: list[Lime]', { types }))
+    // @ts-expect-error: a list of nothing
+    assert.throws(() => signature('a -> b: list'))
+    // @ts-expect-error: an open bracket
+    assert.throws(() => signature('a -> b: list[str'))
+    // @ts-expect-error: keys of a dict are texts
+    assert.throws(() => signature('a -> b: dict[int, str]'))
+    // @ts-expect-error: a literal without quotes
+    assert.throws(() => signature('a -> b: Literal[yes, no]'))
+    // @ts-expect-error: no arrow
+    assert.throws(() => signature('a, b'))
+    signature('a -> b: list[Line]', { types })
   })
 
   const faults: Record<string, RegExp> = {
@@ -30,7 +97,16 @@ describe('a signature', () => {
     'a,,b -> c': /has the field name ''/,
     'a -> b,': /has the field name ''/,
     'a b -> c': /has the field name 'a b'/,
-    'a: str -> b': /has the field name 'a: str'/,
+    'a: str: int -> b': /can't be read from ': int -> b' on/,
+    'a: -> b': /has the type ''/,
+    'a: string -> b': /has the type 'string' before '-> b', which isn't known; known are str, int/,
+    'a -> b: list[]': /has the type ''/,
+    'a -> b: list': /needs a parameter, such as list\[str\]/,
+    'a -> b: list[str': /needs a ']'/,
+    'a -> b: list[str]]': /can't be read from ']' on/,
+    'a -> b: dict[int, str]': /needs str as the keys of a dict/,
+    'a -> b: Literal[]': /has a Literal that takes quoted texts/,
+    'a -> b: Literal["x]': /has a Literal that takes quoted texts/,
     '1a -> b': /has the field name '1a'/,
     'a -> b-c': /has the field name 'b-c'/,
     'a -> ü': /has the field name 'ü'/,
@@ -42,7 +118,7 @@ describe('a signature', () => {
   }
   for (const [text, message] of Object.entries(faults)) {
     it(`'${text}' is refused, with the reason`, () => {
-      assert.throws(() => signature(text), { name: 'TypeError', message })
+      assert.throws(() => signature(text as string), { name: 'TypeError', message })
       assert.throws(
         () => signature(text),
         (error: Error) => error.message.includes(`'${text}'`),
@@ -53,25 +129,20 @@ describe('a signature', () => {
 
 describe('a predictor', () => {
   it('is plain data', () => {
-    assert.deepEqual(predict('question -> answer'), {
-      kind: 'predictor',
-      inputs: ['question'],
-      outputs: ['answer'],
-      instructions: undefined,
-      demos: [],
-    })
+    const plain = predict('question -> answer')
+    assert.deepEqual([plain.kind, plain.instructions, plain.demos], ['predictor', undefined, []])
+    assert.deepEqual([namesOf(plain.inputs), namesOf(plain.outputs)], [['question'], ['answer']])
     const demos = [{ question: 'Why?', answer: 'Because.' }]
     const withAll = predict('question -> answer', { instructions: 'Be brief.', demos })
     assert.equal(withAll.instructions, 'Be brief.')
     assert.deepEqual(withAll.demos, demos)
-    assert.deepEqual(structuredClone(withAll), withAll)
   })
 
   it('with chain of thought has `reasoning` in front of its outputs', () => {
     const predictor = chainOfThought('question, hint -> answer, source')
-    assert.deepEqual(predictor.inputs, ['question', 'hint'])
-    assert.deepEqual(predictor.outputs, ['reasoning', 'answer', 'source'])
-    sameType<(typeof predictor.outputs)[number], 'reasoning' | 'answer' | 'source'>(true)
+    assert.deepEqual(namesOf(predictor.inputs), ['question', 'hint'])
+    assert.deepEqual(namesOf(predictor.outputs), ['reasoning', 'answer', 'source'])
+    sameType<keyof ReturnType<NonNullable<typeof predictor.values>>, 'reasoning' | 'answer' | 'source'>(true)
   })
 
   it('with chain of thought has no other `reasoning`', () => {
@@ -88,15 +159,16 @@ describe('a predictor', () => {
     predict('question -> answer', { demos: [{ question: 'Why?', answer: 'Because.' }] })
     const partial = { question: 'Why?' }
     // @ts-expect-error: `answer` is missing
-    assert.throws(() => predict('question -> answer', { demos: [partial] }), /a string for answer\./)
+    assert.throws(() => predict('question -> answer', { demos: [partial] }), /\/answer: str is needed/)
     // @ts-expect-error: `answr` is no field
     predict('question -> answer', { demos: [{ question: 'Why?', answer: 'Because.', answr: '' }] })
     // @ts-expect-error: a value is a string
     const numbered = () => predict('question -> answer', { demos: [{ question: 'Why?', answer: 42 }] })
-    assert.throws(numbered, /a string for answer\./)
+    assert.throws(numbered, /\/answer: expected string, received number/)
     chainOfThought('a -> b', { demos: [{ a: '1', reasoning: 'because', b: '2' }] })
     // @ts-expect-error: `reasoning` is missing
-    assert.throws(() => chainOfThought('a -> b', { demos: [{ a: '1', b: '2' }] }), /a string for reasoning\./)
+    const hasty = () => chainOfThought('a -> b', { demos: [{ a: '1', b: '2' }] })
+    assert.throws(hasty, /\/reasoning: str is needed/)
   })
 })
 
@@ -114,7 +186,12 @@ describe('a program', () => {
     )
     const messages = { start: 'Go.', end: 'Done.' }
     assert.deepEqual(
-      made.places.map(({ name, module, messages, predictor }) => [name, module, messages, predictor.outputs]),
+      made.places.map(({ name, module, messages, predictor }) => [
+        name,
+        module,
+        messages,
+        namesOf(predictor.outputs),
+      ]),
       [
         ['first', 'first', undefined, ['a']],
         ['group.one', 'group', messages, ['b']],
@@ -167,7 +244,7 @@ describe('a program', () => {
     program({ group }, async ({ other }, { question }) => other({ question }))
   })
 
-  it('types what it is asked: a question, or what the body says', () => {
+  it('types what it is asked: a question, or what its signature says', () => {
     const solo = predict('question -> answer')
     const asked = program({ solo }, async ({ solo }, inputs) => {
       // @ts-expect-error: a question is all there is
@@ -177,13 +254,24 @@ describe('a program', () => {
     sameType<Parameters<typeof asked.run>[1], { readonly question: string }>(true)
 
     const translate = predict('text, language -> translation')
-    const own = program({ translate }, ({ translate }, inputs: { text: string; language: string }) =>
-      translate(inputs),
+    const own = program(
+      'text: str, to: Literal["de", "fr"] -> translation: str, words: int',
+      { translate },
+      async ({ translate }, { text, to }) => {
+        const { translation } = await translate({ text, language: to })
+        return { translation, words: translation.split(' ').length }
+      },
     )
-    sameType<Parameters<typeof own.run>[1], { text: string; language: string }>(true)
+    sameType<Parameters<typeof own.run>[1], { readonly text: string; readonly to: 'de' | 'fr' }>(true)
 
-    // @ts-expect-error: a prediction has strings
-    program({ solo }, async () => ({ answer: 42 }))
+    // @ts-expect-error: a promised output is missing
+    program('text -> translation, words: int', { translate }, ({ translate }, { text }) =>
+      translate({ text, language: 'de' }),
+    )
+    // @ts-expect-error: a promised output has another type
+    program('text -> words: int', { translate }, async () => ({ words: 'three' }))
+    // @ts-expect-error: no such type
+    assert.throws(() => program('text: strr -> words', { translate }, async () => ({ words: 'three' })))
     // @ts-expect-error: a program has a result
     program({ solo }, async ({ solo }, { question }) => {
       await solo({ question })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import type { Values } from '../../src/core/adapters/chat/prompt.ts'
+import type { Values } from '../../src/core/adapters/adapter.ts'
 import { type ErrorCode, RunError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import type { CallOptions, Delta, LM } from '../../src/core/lm.ts'
@@ -36,7 +36,7 @@ async function run(program: Program, lm: LM, options?: Partial<RunOptions>) {
 }
 
 /** The field that a predictor is there for: its last. */
-const fieldOf = ({ signature }: CallOptions) => signature.outputs.at(-1) as string
+const fieldOf = ({ signature }: CallOptions) => signature.outputs.at(-1)?.name as string
 
 /** An LM that answers by the name of the field; what has no entry is answered with that name. */
 const byField = (scripts: Record<string, (options: CallOptions) => Deltas> = {}) =>
@@ -796,9 +796,9 @@ describe('what always holds', () => {
     ) => {
       const parts: Record<string, ReturnType<typeof predict> | ReturnType<typeof module>> = {}
       for (const [nth, { module: group, thinks }] of all.entries()) {
-        const predictor = (thinks ? chainOfThought : predict)(`question -> field${nth}`) as ReturnType<
-          typeof predict
-        >
+        const predictor = (thinks ? chainOfThought : predict)(
+          `question -> field${nth}` as string,
+        ) as ReturnType<typeof predict>
         if (!group) parts[`branch${nth}`] = predictor
         else {
           const others = parts[group]?.kind === 'module' ? parts[group].predictors : {}
@@ -892,7 +892,7 @@ describe('what always holds', () => {
           if (field === 'reasoning' && !include.reasoning) continue
           const lane = lanes.get(`${id} ${field}`) ?? { joined: '', isClosed: false }
           // Frames that come after the run's failure are dropped; what was sent before is true.
-          if (failure && !lane.isClosed) assert.ok(value.startsWith(lane.joined), `${id} ${field}`)
+          if (failure && !lane.isClosed) assert.ok(String(value).startsWith(lane.joined), `${id} ${field}`)
           else assert.deepEqual(lane, { joined: value, isClosed: true }, `${id} ${field}`)
           lanes.delete(`${id} ${field}`)
         }

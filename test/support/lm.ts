@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { RunError } from '../../src/core/errors.ts'
 import type { CallOptions, Delta, LM } from '../../src/core/lm.ts'
+import { namesOf } from '../../src/core/signature.ts'
 import { ChatChunks } from '../../src/lm/openai/chat-chunks.ts'
 
 export type Deltas = AsyncIterable<readonly Delta[]>
@@ -43,5 +44,7 @@ export async function* silence({ signal }: CallOptions): AsyncGenerator<readonly
 
 /** A completion of the signature's fields, each with the same value. */
 export function answer({ signature }: CallOptions, value: string): string {
-  return [...signature.outputs, 'completed'].map((name) => `[[ ## ${name} ## ]]\n${value}\n`).join('')
+  return [...namesOf(signature.outputs), 'completed']
+    .map((name) => `[[ ## ${name} ## ]]\n${value}\n`)
+    .join('')
 }

@@ -1,8 +1,8 @@
 /** What the prompts of all adapters say of fields: what they are, and their values. */
-import { Faults, step } from '../fault.ts'
+import { Faults } from '../fault.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
 import type { Field } from '../signature.ts'
-import { checkValue, textOf } from '../typed-value.ts'
+import { checkField, textOf } from '../typed-value.ts'
 import type { Values } from './adapter.ts'
 
 /**
@@ -10,11 +10,11 @@ import type { Values } from './adapter.ts'
  *
  * @throws TypeError where it is missing or isn't of the field's type
  */
-export function given({ name, type }: Field, values: Values): string {
+export function given(field: Field, values: Values): string {
   const faults = new Faults()
-  const value = checkValue(type, values[name], step(name), faults)
+  const value = checkField(field, values, faults)
   if (faults.count > 0) throw new TypeError(`An input isn't what its predictor takes: ${faults}.`)
-  return textOf(type, value)
+  return textOf(field.type, value)
 }
 
 /** A paragraph about the fields whose names don't say it all: those with a type or a description. None if all do. */

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Parts } from '../../compose.ts'
 import { type Config, inputLimitsOf } from '../../config.ts'
 import { describe } from '../../core/describe.ts'
-import type { NamedProgram } from '../../programs/programs.ts'
+import type { NamedProgram } from '../../core/program.ts'
 
 export function programRoutes(
   app: FastifyInstance,

@@ -3,9 +3,10 @@ import { z } from 'zod'
 import type { Values } from '../../core/adapters/adapter.ts'
 import type { Include } from '../../core/completion.ts'
 import { Faults, step } from '../../core/fault.ts'
-import { checkInputs, type InputLimits, inputsSchema } from '../../core/inputs.ts'
+import { checkInputs, type InputLimits, inputsSchema, refuseOtherKeys } from '../../core/inputs.ts'
 import { type JsonSchema, jsonSchemaOf } from '../../core/json-schema.ts'
 import type { Program } from '../../core/program.ts'
+import { namesOf } from '../../core/signature.ts'
 import { Problem } from '../problem.ts'
 
 const EXTRA_FRAMES = ['reasoning', 'usage', 'values'] as const satisfies readonly (keyof Include)[]
@@ -61,11 +62,12 @@ function readQuestion(
     return undefined
   }
   const given = body as Readonly<Record<string, unknown>>
+  const inputs = checkInputs(program.inputs, given, limits, faults)
   const extra = include.safeParse(given.include)
   for (const { path, message } of extra.error?.issues ?? []) {
     faults.add(step('include') + path.map(step).join(''), message)
   }
-  const inputs = checkInputs(program.inputs, given, limits, ['include'], faults)
+  refuseOtherKeys(given, [...namesOf(program.inputs), 'include'], faults)
   const included = (name: keyof Include) => extra.data?.includes(name) ?? false
   return {
     inputs,

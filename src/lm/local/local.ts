@@ -108,7 +108,7 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
     },
 
     // Before the model is loaded nobody can tell; the call itself will.
-    fits: (messages, signature) => engine?.fits(messages, signature) ?? true,
+    fits: (messages, { signature }) => engine?.fits(messages, signature) ?? true,
 
     async *stream(messages, { signature, signal }) {
       const consumer = new AbortController()

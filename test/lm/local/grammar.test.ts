@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { getLlama, type LlamaGrammar, LlamaLogLevel } from 'node-llama-cpp'
 import { FieldParser } from '../../../src/core/adapters/chat/field-parser.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
+import { namesOf } from '../../../src/core/signature.ts'
 import { localDemos } from '../../../src/lm/local/demos.ts'
 import { grammarOf } from '../../../src/lm/local/grammar.ts'
 
@@ -18,7 +19,8 @@ const predictors: readonly Predictor[] = [
   chainOfThought('question -> a, b, c, d, e, f, g, h'),
 ]
 
-const nameOf = ({ inputs, outputs }: Predictor) => `${inputs.join(', ')} -> ${outputs.join(', ')}`
+const nameOf = ({ inputs, outputs }: Predictor) =>
+  `${namesOf(inputs).join(', ')} -> ${namesOf(outputs).join(', ')}`
 
 /** The engine's own check of a whole text, which its types leave out. */
 type Testable = { _testText(text: string): boolean }
@@ -44,7 +46,7 @@ describe('the grammar of a completion', () => {
       )
       for (const { content } of demos.filter(({ role }) => role === 'assistant')) {
         assert.equal(grammar._testText(content), true, content)
-        const parser = new FieldParser(predictor.outputs)
+        const parser = new FieldParser(namesOf(predictor.outputs))
         parser.push(content)
         assert.deepEqual(parser.missing, [])
       }

@@ -12,6 +12,7 @@ import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
 import { RunError } from '../../../src/core/errors.ts'
 import type { Delta, LM } from '../../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
+import { namesOf } from '../../../src/core/signature.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
 import { localWeights } from '../../../src/lm/local/weights.ts'
 import { codeOf } from '../../support/lm.ts'
@@ -21,12 +22,14 @@ type Deltas = AsyncIterable<readonly Delta[]>
 const log = () => {}
 const branch = chainOfThought('question -> brainstorm')
 const compose = chainOfThought('question, brainstorm, evidence -> answer')
+/** What a call of that is to write. */
+const asBranch = { signature: branch, adapter: 'chat' } as const
 const question = 'How do volcanoes form?'
 const reason = new RunError('client_closed')
 const forever = new AbortController().signal
 
 function call(lm: LM, predictor: Predictor, inputs: Record<string, string>, signal = forever): Deltas {
-  return lm.stream(prompt(predictor, inputs), { signature: predictor, signal, usage: true })
+  return lm.stream(prompt(predictor, inputs), { signature: predictor, adapter: 'chat', signal, usage: true })
 }
 
 const writes = (deltas: readonly Delta[]) => deltas.some(({ type }) => type === 'text')
@@ -152,17 +155,17 @@ describe('the embedded model', () => {
     [predict('question -> answer', { demos }), { question: 'hi' }],
   ]
   for (const [predictor, inputs] of asked) {
-    it(`writes every field of ${predictor.inputs.join(', ')} -> ${predictor.outputs.join(', ')}`, async () => {
+    it(`writes every field of ${namesOf(predictor.inputs).join(', ')} -> ${namesOf(predictor.outputs).join(', ')}`, async () => {
       const deltas = await all(call(lm, predictor, inputs))
       const finish = deltas.pop()
-      const parser = new FieldParser(predictor.outputs)
+      const parser = new FieldParser(namesOf(predictor.outputs))
       for (const delta of deltas) {
         assert.ok(delta.type === 'text' && delta.text !== '')
         parser.push(delta.text)
       }
       parser.end()
       assert.deepEqual(parser.missing, [])
-      for (const value of Object.values(parser.values)) assert.match(value, /^(- )?\S.{10,}[.!?。！？]$/s)
+      for (const value of Object.values(parser.texts)) assert.match(value, /^(- )?\S.{10,}[.!?。！？]$/s)
       assert.ok(finish?.type === 'finish' && finish.reason === 'stop' && finish.usage)
       assert.equal(finish.usage.model, 'SmolLM2-135M')
       assert.ok(finish.usage.inputTokens > 100 && finish.usage.outputTokens > 20)
@@ -294,7 +297,7 @@ describe('the embedded model', () => {
   })
 
   it('foresees what fits, with room left for what is asked next', () => {
-    const fits = (question: string) => lm.fits(prompt(branch, { question }), branch)
+    const fits = (question: string) => lm.fits(prompt(branch, { question }), asBranch)
     assert.equal(fits(question), true)
     assert.equal(fits('Why is that so? '.repeat(120)), true)
     assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
@@ -304,7 +307,7 @@ describe('the embedded model', () => {
   it('can compose an answer from the longest question that fits and the longest fields', async () => {
     const words = (count: number) => 'word '.repeat(count).trim()
     const counts = Array.from({ length: 1000 }, (_, count) => count)
-    const fits = (count: number) => lm.fits(prompt(branch, { question: words(count) }), branch)
+    const fits = (count: number) => lm.fits(prompt(branch, { question: words(count) }), asBranch)
     const most = counts.filter((count) => count % 10 === 0 && fits(count)).at(-1) as number
     assert.ok(most > 600)
     const field = words(190)
@@ -330,7 +333,7 @@ describe('the embedded model, when it starts and ends', () => {
     const lm = createLocalLM({ log })
     t.after(() => lm.close())
     assert.equal(
-      lm.fits(prompt(branch, { question: 'Why? '.repeat(2000) }), branch),
+      lm.fits(prompt(branch, { question: 'Why? '.repeat(2000) }), asBranch),
       true,
       'nobody knows yet',
     )
@@ -355,7 +358,7 @@ describe('the embedded model, when it starts and ends', () => {
     t.after(() => lm.close())
     await lm.load()
     assert.ok(seen.steps.length <= 1, `${seen.steps.length} steps were waited for`)
-    const fits = (question: string) => lm.fits(prompt(branch, { question }), branch)
+    const fits = (question: string) => lm.fits(prompt(branch, { question }), asBranch)
     assert.equal(fits('Why is that so? '.repeat(120)), true)
     assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type FieldChunk, FieldParser } from '../../../../src/core/adapters/chat/field-parser.ts'
+import type { FieldChunk } from '../../../../src/core/adapters/adapter.ts'
+import { FieldParser } from '../../../../src/core/adapters/chat/field-parser.ts'
+import { charactersTouched } from '../../../support/characters.ts'
 import {
   completionOf,
   corpus,
@@ -92,8 +94,8 @@ class Checked {
 
   end(): Values {
     this.#check(this.parser.end())
-    for (const field of Object.keys(this.parser.values)) assert.ok(this.closed.has(field), `${field} is open`)
-    return this.parser.values
+    for (const field of Object.keys(this.parser.texts)) assert.ok(this.closed.has(field), `${field} is open`)
+    return this.parser.texts
   }
 
   #check(chunks: readonly FieldChunk[]): void {
@@ -104,7 +106,7 @@ class Checked {
       this.joined[field] = (this.joined[field] ?? '') + chunk
       if (isLast) this.closed.add(field)
     }
-    for (const [field, value] of Object.entries(this.parser.values)) {
+    for (const [field, value] of Object.entries(this.parser.texts)) {
       assert.equal(this.joined[field] ?? '', value)
     }
   }
@@ -207,7 +209,7 @@ describe('the values', () => {
     const parser = new FieldParser(['b', 'a', 'c'])
     parser.push('[[ ## c ## ]]\n1\n[[ ## b ## ]]\n2')
     parser.end()
-    assert.deepEqual(Object.entries(parser.values), [
+    assert.deepEqual(Object.entries(parser.texts), [
       ['b', '2'],
       ['c', '1'],
     ])
@@ -220,7 +222,7 @@ describe('the values', () => {
       const parser = new FieldParser(FIELDS)
       for (const piece of pieces(megabyte, size)) parser.push(piece)
       parser.end()
-      assert.deepEqual(parser.values, whole)
+      assert.deepEqual(parser.texts, whole)
     }
   })
 
@@ -384,44 +386,3 @@ describe('the work grows with the text, not faster', () => {
     }
   }
 })
-
-/**
- * How many characters `prepare()` touches by the methods of String.prototype: one for a method that reads one,
- * the length of the result for one that copies, as many as it passes for one that searches, and all of them for
- * a method that this table doesn't know.
- */
-function charactersTouched(prepare: () => () => void): number {
-  const run = prepare()
-  let touched = 0
-  const cost: Record<string, (text: string, result: unknown, from: unknown) => number> = {
-    at: () => 1,
-    charAt: () => 1,
-    charCodeAt: () => 1,
-    codePointAt: () => 1,
-    slice: (_, result) => (result as string).length,
-    substring: (_, result) => (result as string).length,
-    indexOf: (text, found, from) =>
-      ((found as number) < 0 ? text.length : (found as number) + 1) - Number(from ?? 0),
-    trimStart: (text, result) => text.length - (result as string).length + 1,
-    trimEnd: (text, result) => text.length - (result as string).length + 1,
-  }
-  const prototype = String.prototype as unknown as Record<string, unknown>
-  const originals = Object.getOwnPropertyNames(String.prototype).flatMap((name) => {
-    const method = prototype[name]
-    return name !== 'constructor' && typeof method === 'function' ? [{ name, method }] : []
-  })
-  for (const { name, method } of originals) {
-    const costOf = cost[name] ?? ((text: string) => text.length)
-    prototype[name] = function (this: string, ...args: unknown[]) {
-      const result = Reflect.apply(method, this, args)
-      touched += costOf(this, result, args[1])
-      return result
-    }
-  }
-  try {
-    run()
-  } finally {
-    for (const { name, method } of originals) prototype[name] = method
-  }
-  return touched
-}

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { FieldParser } from '../../../../src/core/adapters/chat/field-parser.ts'
 import { demoTurns, prompt } from '../../../../src/core/adapters/chat/prompt.ts'
 import { chainOfThought, predict } from '../../../../src/core/predictor.ts'
+import { namesOf } from '../../../../src/core/signature.ts'
 import { corpus } from '../../../support/corpus.ts'
 
 describe('the prompt', () => {
@@ -104,21 +105,24 @@ describe('the prompt', () => {
     ].join('\n')
     assert.equal(messages[2]?.content, answered)
 
-    const parser = new FieldParser(predictor.outputs)
+    const parser = new FieldParser(namesOf(predictor.outputs))
     parser.push(answered)
     parser.end()
-    assert.deepEqual(parser.values, { reasoning: 'Because.', answer: 'That.\n\nAnd this.' })
+    assert.deepEqual(parser.texts, { reasoning: 'Because.', answer: 'That.\n\nAnd this.' })
   })
 
-  it('needs a string for every input, whatever the prototype of the values has', () => {
+  it('needs a value of its type for every input, whatever the prototype of the values has', () => {
     const predictor = predict('question, constructor -> answer')
     for (const values of [{}, { question: 'Why?' }, { question: 'Why?', constructor: undefined }]) {
       assert.throws(() => prompt(predictor, values as never), {
         name: 'TypeError',
-        message: /^The field '(question|constructor)' needs a string, not (undefined|function)$/,
+        message: /: \/(question|constructor): str is needed/,
       })
     }
-    assert.throws(() => prompt(predict('n -> answer'), { n: 42 } as never), /'n' needs a string, not number/)
+    assert.throws(
+      () => prompt(predict('n -> answer'), { n: 42 } as never),
+      /\/n: expected string, received number/,
+    )
   })
 
   it('keeps values as they are, but for markers that would count', () => {
