@@ -7,12 +7,17 @@ import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LlamaContextSequence, type Token } from 'node-llama-cpp'
+import { z } from 'zod'
+import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { FieldParser } from '../../../src/core/adapters/chat/field-parser.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
+import { ADAPTER_NAMES } from '../../../src/core/adapters/names.ts'
 import { RunError } from '../../../src/core/errors.ts'
+import { Faults } from '../../../src/core/fault.ts'
 import type { Delta, LM } from '../../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
 import { namesOf } from '../../../src/core/signature.ts'
+import { readValue } from '../../../src/core/typed-value.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
 import { localWeights } from '../../../src/lm/local/weights.ts'
 import { codeOf } from '../../support/lm.ts'
@@ -172,6 +177,27 @@ describe('the embedded model', () => {
     })
   }
 
+  const typed = chainOfThought(
+    'text, most: int -> things: list[str], count: int, mood: Literal["good", "bad"], sure: bool, share: Optional[float]',
+  )
+  for (const adapter of ADAPTER_NAMES) {
+    it(`writes values of their types, in the format of ${adapter}`, async () => {
+      const messages = adapters[adapter].prompt(typed, { text: 'Lava flows "fast".', most: 3 })
+      const deltas = await all(
+        lm.stream(messages, { signature: typed, adapter, signal: forever, usage: false }),
+      )
+      const parser = adapters[adapter].parser(typed.outputs)
+      for (const delta of deltas) if (delta.type === 'text') parser.push(delta.text)
+      assert.ok(parser.isCompleted)
+      parser.end()
+      const faults = new Faults()
+      for (const { name, type } of typed.outputs) {
+        readValue(type, parser.texts[name] as string, `/${name}`, faults)
+      }
+      assert.equal(faults.toString(), '')
+    })
+  }
+
   it('writes several completions at the same time', async () => {
     const events: string[] = []
     const read = async (name: string) => {
@@ -202,7 +228,7 @@ describe('the embedded model', () => {
     const peekAt = (...predictors: Predictor[]) =>
       predictors.reduce(async (before, predictor) => {
         await before
-        const values = Object.fromEntries(predictor.inputs.map((name) => [name, question]))
+        const values = Object.fromEntries(predictor.inputs.map(({ name }) => [name, question]))
         await seen.peek(call(lm, predictor, values))
       }, Promise.resolve())
     const known = [branch, compose, predict('a -> b')]
@@ -350,6 +376,25 @@ describe('the embedded model, when it starts and ends', () => {
     const iterator = call(lm, branch, { question })[Symbol.asyncIterator]()
     assert.equal((await iterator.next()).value[0].type, 'text')
     await iterator.return?.()
+  })
+
+  it('reads prompts ahead whose inputs have any type, as far as it knows a value of it', async (t) => {
+    const seen = watch(t)
+    const Code = z.string().regex(/^[a-z]{3}-\d{7}$/)
+    const warm = [
+      predict('k: int, tags: list[str], text -> answer', { adapter: 'json' }),
+      predict('code: Code -> answer', { types: { Code } }),
+    ]
+    const lm = createLocalLM({ warm, log: assert.fail })
+    t.after(() => lm.close())
+    await lm.load()
+    await seen.quiet()
+    assert.ok(seen.tokensRead > 200)
+    seen.steps = []
+    const [signature] = warm as [Predictor]
+    const messages = adapters.json.prompt(signature, { k: 5, tags: ['a'], text: 'A short one.' })
+    await seen.peek(lm.stream(messages, { signature, adapter: 'json', signal: forever, usage: false }))
+    assert.ok(seen.tokensRead < 100, `it read ${seen.tokensRead} tokens`)
   })
 
   it('is loaded before it has read the prompts, and reads them when nothing is asked', async (t) => {
