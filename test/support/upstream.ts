@@ -162,7 +162,7 @@ export function completion(values: Record<string, string>): string {
 }
 
 /** The same as one JSON object. */
-export function jsonCompletion(values: Record<string, string>, isText: (name: string) => boolean): string {
+function jsonCompletion(values: Record<string, string>, isText: (name: string) => boolean): string {
   const members = Object.entries(values).map(
     ([name, value]) => `"${name}": ${isText(name) ? JSON.stringify(value) : value}`,
   )
