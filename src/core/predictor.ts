@@ -3,12 +3,12 @@
  * in `call.ts`.
  */
 import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
-import { Faults } from './fault.ts'
+import { checkDemo, type Demo } from './demo.ts'
+import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
-import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any> = Signature<In, Out> & {
@@ -17,8 +17,14 @@ export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly instructions: string | undefined
   /** The format of its completions; undefined where the service decides. */
   readonly adapter: AdapterName | undefined
-  /** Worked examples: earlier turns of the conversation, with a value for each field. */
-  readonly demos: readonly Readonly<Record<string, unknown>>[]
+  /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
+  readonly demos: readonly Demo[]
+  /** Randomness of the model's choices: 0 is none. */
+  readonly temperature?: number | undefined
+  /** What a completion may have, in tokens. */
+  readonly maxTokens?: number | undefined
+  /** The model with which DSPy optimised it. It is shown, and never asked. */
+  readonly savedModel?: string | undefined
 }
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
@@ -29,8 +35,8 @@ export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In |
    * it write. Left out, the service decides (`LM_ADAPTER`).
    */
   readonly adapter?: AdapterName
-  /** Worked examples, with a value for each field. */
-  readonly demos?: readonly (In & Out)[]
+  /** Worked examples. Each needs a value for one input and one output at least. */
+  readonly demos?: readonly Partial<In & Out>[]
 }
 
 type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
@@ -39,7 +45,7 @@ type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends ke
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read
+ * @throws TypeError for a signature that can't be read, and for demos that say too little or hold wrong values
  */
 export function predict<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -52,7 +58,8 @@ export function predict<const S extends string, const T extends Types = NoTypes>
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
+ * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos that
+ *   say too little or hold wrong values
  */
 export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -82,9 +89,9 @@ function make(
     throw new TypeError(`There is no adapter '${adapter}'; there are ${ADAPTER_NAMES.join(' and ')}.`)
   }
   const faults = new Faults()
-  for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
-    for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
+  for (const [index, demo] of demos.entries()) {
+    checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
-  return { kind: 'predictor', inputs, outputs, instructions, adapter, demos: demos as Predictor['demos'] }
+  return { kind: 'predictor', inputs, outputs, instructions, adapter, demos: demos as readonly Demo[] }
 }

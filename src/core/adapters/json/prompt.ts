@@ -5,24 +5,27 @@
 import type { Predictor } from '../../predictor.ts'
 import { type Field, namesOf, type Signature } from '../../signature.ts'
 import type { Message, Values } from '../adapter.ts'
-import { given, glossary } from '../fields.ts'
+import { demosInOrder, given, givenInDemo, glossary, LEFT_OUT } from '../fields.ts'
 
 /** The whole prompt of one call: instructions, worked examples, inputs. */
 export function prompt(predictor: Predictor, inputs: Values): Message[] {
   return [
     { role: 'system', content: system(predictor) },
-    ...predictor.demos.flatMap((demo) => demoTurns(predictor, demo)),
-    { role: 'user', content: question(predictor, inputs) },
+    ...demosInOrder(predictor).flatMap((demo) => demoTurns(predictor, demo)),
+    { role: 'user', content: question(predictor, (field) => given(field, inputs)) },
   ]
 }
 
-/** A worked example as the two turns that it would have been. */
+/** A worked example as the two turns that it would have been, with a note in each field that it leaves out. */
 export function demoTurns(signature: Signature, demo: Values): [Message, Message] {
+  const textOf = givenInDemo(signature, demo)
   return [
-    { role: 'user', content: question(signature, demo) },
-    { role: 'assistant', content: object(signature.outputs, demo) },
+    { role: 'user', content: question(signature, textOf) },
+    { role: 'assistant', content: object(signature.outputs, textOf) },
   ]
 }
+
+type TextOf = (field: Field) => string
 
 const list = (fields: readonly Field[]) => fields.map(({ name }) => `\`${name}\``).join(', ')
 
@@ -37,18 +40,19 @@ function system({ inputs, outputs, instructions }: Predictor): string {
   ].join('\n\n')
 }
 
-function question({ inputs, outputs }: Signature, values: Values): string {
+function question({ inputs, outputs }: Signature, textOf: TextOf): string {
   const order = namesOf(outputs)
     .map((name) => `"${name}"`)
     .join(', then ')
-  return `${object(inputs, values)}\n\nAnswer with one JSON object and nothing else. Its keys are ${order}.`
+  return `${object(inputs, textOf)}\n\nAnswer with one JSON object and nothing else. Its keys are ${order}.`
 }
 
 /** The fields' values as one JSON object. */
-function object(fields: readonly Field[], values: Values): string {
+function object(fields: readonly Field[], textOf: TextOf): string {
   const members = fields.map((field) => {
-    const text = given(field, values)
-    return `"${field.name}": ${field.type.kind === 'str' ? JSON.stringify(text) : text}`
+    const text = textOf(field)
+    const isText = field.type.kind === 'str' || text === LEFT_OUT
+    return `"${field.name}": ${isText ? JSON.stringify(text) : text}`
   })
   return `{${members.join(', ')}}`
 }

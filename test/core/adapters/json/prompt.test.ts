@@ -85,6 +85,20 @@ describe('the prompt for one JSON object', () => {
     assert.deepEqual(parser.texts, { reasoning: 'Because "so".', tags: '["a","b}"]' })
   })
 
+  it('notes in its demos what they leave out, and has whole ones last', () => {
+    const predictor = chainOfThought('question, k: int -> score: float', {
+      demos: [
+        { question: 'What?', k: 1, reasoning: 'Because.', score: 0.5 },
+        { question: 'How?', score: 1 },
+      ],
+    })
+    const [, asked, answered, , whole] = prompt(predictor, { question: 'Why?', k: 2 })
+    const note = '"(not supplied in this example)"'
+    assert.equal(asked?.content.split('\n', 1)[0], `{"question": "How?", "k": ${note}}`)
+    assert.equal(answered?.content, `{"reasoning": ${note}, "score": 1}`)
+    assert.equal(whole?.content, '{"reasoning": "Because.", "score": 0.5}')
+  })
+
   it('needs a value of its type for every input, whatever the prototype of the values has', () => {
     const predictor = predict('question, constructor -> answer')
     for (const values of [{}, { question: 'Why?' }, { question: 1, constructor: 'x' }]) {
