@@ -15,7 +15,8 @@ import { striking } from '../../secrets.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
-import { RefusedForms, responseFormat } from './response-format.ts'
+import { RefusedForms } from './refused-forms.ts'
+import { responseFormat } from './response-format.ts'
 import { errorOfStatus } from './upstream-errors.ts'
 
 /**
