@@ -87,8 +87,8 @@ export interface LM {
    * - Deltas that one read of the upstream brought travel together as one array, at once and in order. An
    *   array may be empty.
    * - It returns normally only when the model finished, and then its last delta was `finish`.
-   * - It throws a `RunError` for every other end; a `FormRefused` before its first delta where the form is what is
-   *   wrong, so that the call asks in the chat format, which needs nothing of an endpoint.
+   * - It throws a `RunError` for every other end; a `FormRefused` before its first delta if the endpoint can't
+   *   force the form. The call then asks in the chat format, which needs nothing of an endpoint.
    * - It throws `signal.reason` when aborted, without waiting for anything, and frees what the call holds.
    *   The same when the consumer stops iterating.
    * - The upstream is read on only when the consumer asks for the next array: that is the back-pressure.

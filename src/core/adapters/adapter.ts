@@ -44,8 +44,8 @@ export interface CompletionParser {
   think(text: string): readonly FieldChunk[]
 
   /**
-   * The completion has ended: what was held back leaves, and every field that came closes. Where there is a
-   * {@link CompletionParser.fault}, nothing does: a field that is open stays so.
+   * The completion has ended: what was held back leaves, and every field that came closes. If there is a
+   * {@link CompletionParser.fault}, nothing does: an open field stays open.
    */
   end(): readonly FieldChunk[]
 
@@ -59,8 +59,8 @@ export interface CompletionParser {
   readonly missing: readonly string[]
 
   /**
-   * Why the completion as a whole can't be used, whatever came of its fields; undefined where it can. A format in which
-   * every text is a completion has none.
+   * Why the completion can't be used, whatever its fields are; undefined if it can. A format in which any text is a
+   * completion never has one.
    */
   readonly fault?: Fault | undefined
 }

@@ -1,16 +1,16 @@
 /**
- * Text in any pieces -> chunks of fields, and the fields' values: of a completion that is one JSON object, whose keys
- * are the output fields in any order. A `str` streams its characters, any other field its JSON text as it is written.
+ * Text in any pieces -> chunks of fields, and the fields' values. The completion is one JSON object whose keys are the
+ * output fields, in any order. A `str` streams its characters, any other field its JSON text as the model writes it.
  *
- * The object is the first one that has a key of an output field: what precedes it, such as a sentence, a fence of
- * Markdown or braces that mean something else, is passed over. So are the values of keys that no field has, and that of
- * a key which comes again. What follows the object's closing brace is no part of the completion.
+ * The object is the first one that has a key of an output field. What comes before it, such as a sentence, a Markdown
+ * fence or braces that mean something else, is skipped. So are the values of unknown and of repeated keys. What follows
+ * the object's closing brace isn't part of the completion.
  *
- * Held back is only an unfinished escape, or the first half of a surrogate pair. No character is looked at twice, but for
+ * Only an unfinished escape and the first half of a surrogate pair are held back. No character is read twice, except
  * the one that shows that a number is over.
  *
- * Nothing is repaired. Where the JSON is broken, breaks off, or has something else for a `str`, what was being written
- * stays open, and {@link JsonParser.fault} says so.
+ * Nothing is repaired. If the JSON is broken, breaks off, or has another value for a `str`, the field that was being
+ * written stays open, and {@link JsonParser.fault} says why.
  */
 import type { Fault } from '../../fault.ts'
 import { REASONING } from '../../format.ts'
@@ -25,10 +25,11 @@ import { RawExtent } from './raw-extent.ts'
 /**
  * What comes next.
  *
- * - `object`: a brace; anything else is passed over. `first key`: its first key, or it wasn't the object's
- * - `key name`: the rest of a key; `colon`, `value`, `comma`, `key`: these, after white space
+ * - `object`: an opening brace; anything else is skipped. `first key`: the key that shows that it opened an object
+ * - `key name`: the rest of a key
+ * - `colon`, `value`, `comma`, `key`: these, after white space. A closing brace may come instead of the comma
  * - `text`, `raw`: the rest of a `str`, the rest of any other value
- * - `nothing`: the object has ended, or can't be read on
+ * - `nothing`: the object has ended, or it is broken
  */
 type Expected =
   | 'object'
@@ -48,13 +49,13 @@ export class JsonParser implements CompletionParser {
   readonly #fields: readonly Field[]
   /** The field that chain of thought has, whose text may also come as native reasoning. */
   readonly #reasoning: Field | undefined
-  /** UTF-16 units of the longest key that a field has: a longer one is nobody's. */
+  /** UTF-16 units of the longest field name. A longer key is unknown, and isn't kept. */
   readonly #longestKey: number
   readonly #values = new Map<string, ExactValue>()
   #expected: Expected = 'object'
   /** What has come of the key that is being read, or of the latest one. */
   #key = ''
-  /** The field whose value is being read; undefined between values, and where the value is nobody's. */
+  /** The field whose value is being read; undefined between values, and for a value that is skipped. */
   #field: Field | undefined
   /** The fields whose keys have come. Once there is one, this is the object. */
   readonly #begun = new Set<string>()
@@ -62,7 +63,7 @@ export class JsonParser implements CompletionParser {
   #latest = ''
   #string = new JsonString()
   #extent = new RawExtent()
-  /** Native reasoning, as it may leave: it is in no quotes, so white space at its ends isn't part of it. */
+  /** Native reasoning. It has no quotes around it, so white space at its ends isn't part of it. */
   readonly #native = new Value()
   #thinksNatively = false
   #fault: Fault | undefined
@@ -83,8 +84,8 @@ export class JsonParser implements CompletionParser {
 
   /**
    * Takes native reasoning: text of the field `reasoning` that a model sends beside its completion. It goes before what
-   * the object itself has under that key. Some models think again in mid-answer, so a field that native reasoning has
-   * gone into closes with the object. Where the object's own reasoning has closed before, it is dropped.
+   * the object itself has under that key. Some models think again in the middle of an answer, so a field that has native
+   * reasoning closes with the object. Native reasoning is dropped if the object's own has already closed.
    */
   think(text: string): readonly FieldChunk[] {
     if (this.#expected === 'nothing' || (this.#reasoning && this.#reasoning.type.kind !== 'str'))
@@ -94,7 +95,7 @@ export class JsonParser implements CompletionParser {
     return this.#take()
   }
 
-  /** The completion has ended: where its object has, every field closes. */
+  /** The completion has ended. Every field closes, unless the object never ended. */
   end(): readonly FieldChunk[] {
     if (this.#expected !== 'nothing') {
       this.#expected = 'nothing'
@@ -110,7 +111,7 @@ export class JsonParser implements CompletionParser {
     return this.#take()
   }
 
-  /** Whether the object's closing brace has been read, or what is wrong with it can't be put right any more. */
+  /** Whether the object's closing brace has been read, or it is broken. */
   get isCompleted(): boolean {
     return this.#expected === 'nothing'
   }
@@ -132,7 +133,7 @@ export class JsonParser implements CompletionParser {
     return this.#fault
   }
 
-  /** Reads on from `at`, and @returns where it came to, which may be `at` where something else is expected now. */
+  /** @returns where reading came to; `at` itself if the same character has to be read as something else */
   #read(text: string, at: number): number {
     switch (this.#expected) {
       case 'object':
@@ -238,7 +239,7 @@ export class JsonParser implements CompletionParser {
   }
 
   /**
-   * The JSON can't be read on from here. If no field has begun, it wasn't the completion's object, which may still come.
+   * The JSON is broken here. If it has had no field yet, it wasn't the completion's object, which may still come.
    *
    * @returns `at`
    */

@@ -19,16 +19,16 @@ const LETTERS: Readonly<Record<string, string>> = {
 const UNICODE_ESCAPE = 6
 
 /**
- * Looks at no character twice: an escape that is cut is kept until the rest of it comes. Control characters, which JSON
- * wants escaped, are taken as they are: models write line feeds so, and they can mean nothing else. An escape that JSON
- * doesn't have is a fault, since it may mean the letter, or the backslash and the letter.
+ * Reads no character twice: an escape that is cut is kept until the rest of it comes. JSON wants control characters
+ * escaped, but models write line feeds as they are, and that can only mean one thing, so it is accepted. An unknown
+ * escape isn't: it could mean the letter alone, or the backslash too.
  */
 export class JsonString {
   /** Whether the closing quote has been read. */
   isOver = false
-  /** Whether an escape has come that JSON doesn't have: nothing more can be read. */
+  /** Whether an unknown escape has come, after which nothing can be read. */
   isBroken = false
-  /** Where in the latest piece reading ended: after the closing quote, at what broke it, or at the piece's end. */
+  /** Where reading ended in the latest piece: after the closing quote, after what broke it, or at the piece's end. */
   end = 0
   /** What has come of an escape, from its backslash on; '' outside of one. */
   #escape = ''

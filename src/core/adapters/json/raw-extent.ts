@@ -1,6 +1,6 @@
 /**
- * Where a JSON value ends, in any pieces of text that begins with it. No more than that: brackets are counted and texts
- * in quotes are passed over, and whether it all is JSON, whoever reads the value finds out.
+ * Finds where a JSON value ends, in text that begins with it and comes in any pieces. It only counts brackets and skips
+ * texts in quotes; whether the value is valid JSON shows when it is read.
  */
 import { isBlank } from './blank.ts'
 
@@ -11,10 +11,10 @@ export class RawExtent {
   #depth = 0
   #isInText = false
   #isEscaped = false
-  /** Whether it is a number, a name such as `true`, or whatever else has neither quotes nor brackets around it. */
+  /** Whether it is a number, a constant such as `true`, or anything else without quotes or brackets around it. */
   #isBare = false
 
-  /** @returns where in this piece, from `from` on, the value ends; the piece's length where it goes on */
+  /** @returns where in this piece, from `from` on, the value ends; the piece's length if it goes on */
   read(piece: string, from: number): number {
     for (let at = from; at < piece.length; at++) {
       const character = piece.charAt(at)
