@@ -311,6 +311,21 @@ test('what the command line leaves out comes from standard input as JSON', async
   }
 })
 
+test('standard input is the text of a program with a single one', async (t) => {
+  const summary = program(
+    'text: str -> summary: str',
+    { solo: predict('text -> summary') },
+    ({ solo }, inputs) => solo(inputs),
+  )
+  const script: Script = (exchange) => exchange.answer({ summary: `Short for ${exchange.input('text')}` })
+  const service = await Service.start(t, { program: summary, script })
+  const { stdout } = await pipe(['--url', service.url], {}, '{"a": 1}\n')
+  assert.equal(stdout, 'Short for {"a": 1}\n')
+  const { stderr, code } = await pipe(['--url', service.url], {})
+  assert.equal(code, 2)
+  assert.match(stderr, /^text \(str\) is missing\.\n/)
+})
+
 test('what is missing or wrong is said in a line for each input', async (t) => {
   const service = await typed(t)
   const ask = async (...args: string[]) => {

@@ -11,6 +11,7 @@ import { ask, holds, isTooWide, lane, openPage, openTab, standsAt, written } fro
 import { invoice, invoiceScript, LINES } from './support/invoice.ts'
 import { oneCall } from './support/programs.ts'
 import { framesOf, predictionOf, Service } from './support/service.ts'
+import type { Exchange } from './support/upstream.ts'
 
 const run = promisify(execFile)
 
@@ -247,6 +248,28 @@ test('turning to another program stops the run', async (t) => {
   await service.assertQuiet('client_closed')
   await page.getByRole('button', { name: 'Ask', exact: true }).waitFor()
   assert.equal(await lane(page, 'ideas.brainstorm').isVisible(), false)
+})
+
+test('a single text by another name is asked as a question is', async (t) => {
+  const summary = program(
+    'long_text: str -> summary: str',
+    { solo: predict('long_text -> summary') },
+    ({ solo }, inputs) => solo(inputs),
+    { describe: { long_text: 'What to sum up.' } },
+  )
+  const script = (exchange: Exchange) =>
+    exchange.answer({ summary: `Short for ${exchange.input('long_text')}` })
+  const service = await Service.start(t, { program: summary, script })
+  const page = await openPage(t, service)
+  const field = page.getByLabel('Long text')
+  await page.getByText('What to sum up.').waitFor()
+  await field.press('Enter')
+  await page.getByRole('alert').getByText('Write something here first.').waitFor()
+  await field.fill('one')
+  await field.press('Shift+Enter')
+  await page.keyboard.type('two')
+  await page.keyboard.press('Enter')
+  await holds(written(page, 'solo'), 'Short for one\ntwo')
 })
 
 test('what is written before the program is known stays, and so does the focus', async (t) => {

@@ -325,9 +325,9 @@ describe('what does not fit', () => {
     })
     delete state['compose.predict'].signature.fields[1].description
     assert.deepEqual(faultsOf(answering, state), [
-      '/ideas.brainstorm.predict/demos: expected array, received undefined',
+      '/ideas.brainstorm.predict/demos: array is needed',
       '/draft/signature: expected object, received string',
-      '/compose.predict/signature/fields/1/description: expected string, received undefined',
+      '/compose.predict/signature/fields/1/description: string is needed',
       '/compose.predict/demos/0: expected record, received array',
       '/compose.predict/lm/model: expected string, received number',
       '/compose.predict/lm/temperature: Too small: expected number to be >=0',
