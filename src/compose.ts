@@ -26,6 +26,7 @@ export function compose(
   const lm = createLM(config, predictors, log)
   const runs = new Runs({
     lm,
+    adapter: config.LM_ADAPTER,
     max: config.MAX_STREAMS,
     timeoutMs: config.RUN_TIMEOUT_MS,
     maxToolChars: config.MAX_COMPLETION_CHARS,

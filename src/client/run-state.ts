@@ -1,14 +1,13 @@
 /**
- * Frames -> the state of a run, so that whatever shows it only renders. A reducer without a clock of its own: the
- * caller says when each frame came.
+ * Frames -> the state of a run, so that a UI only has to render it. The reducer has no clock of its own: the caller
+ * says when each frame came.
  */
 import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
 import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, UsageFrame } from '../core/frame.ts'
 
 /**
- * Where a lane stands: `pending` until the lanes it waits for are over, `waiting` for its model, `streaming`, and
- * then `done`, `failed` (the run's error is its, or the run goes on without it), or `stopped` (the run ended before it
- * did).
+ * A lane is `pending` until the lanes it waits for are over, then `waiting` for its model, then `streaming`, and
+ * finally `done`, `failed` (the run's error is its own, or the run goes on without it) or `stopped` (the run ended first).
  */
 export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
 
@@ -21,12 +20,14 @@ export type Lane = {
   readonly call: number
   readonly module: string
   readonly phase: LanePhase
-  /** What the service last said of it or of its module, such as that it waits, or the start message. */
+  /** The last status message about it or its module, such as the start message. */
   readonly message: string | undefined
   /** Whether it has failed, and the run goes on without it. */
   readonly failedAlone: boolean
-  /** The fields' texts, in the order in which they are expected or came. */
+  /** The fields' texts, in the order in which they are expected or have come. */
   readonly fields: Readonly<Record<string, FieldState>>
+  /** The type of each field that the description has: the text of a `str` is the value, any other text is its JSON. */
+  readonly types: Readonly<Record<string, string>>
   readonly waitsFor: readonly string[]
   readonly startedAt: number | undefined
   readonly firstTokenAt: number | undefined
@@ -52,7 +53,7 @@ export type RunState = {
 const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
 
 /** The state of a run that has just been asked for. */
-export function startRun(program: ProgramDescription, at: number): RunState {
+export function startRun(program: Pick<ProgramDescription, 'predictors'>, at: number): RunState {
   const lanes = program.predictors.map((one) => newLane(one, 1))
   return advance(
     {
@@ -97,7 +98,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
         }),
         at,
       )
-    case 'value': // the lane has its text already
+    case 'value': // the lane already has its text, which `PartialValue` reads
       return state
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
@@ -115,8 +116,8 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
 }
 
 /**
- * The state of a run that is over: what still was under way has stopped. After a prediction or an error the reducer
- * does this itself; `stopped` and `incomplete` are the caller's to say.
+ * The state of a run that is over: lanes that were still running have stopped. After a prediction or an error the
+ * reducer does this itself; the caller does it for `stopped` and `incomplete`.
  */
 export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at: number): RunState {
   if (state.phase !== 'running') return state
@@ -173,8 +174,9 @@ function newLane(
     predictor,
     module,
     fields,
+    types,
     waits_for,
-  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'waits_for'>,
+  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'types' | 'waits_for'>,
   call: number,
 ): Lane {
   return {
@@ -185,6 +187,7 @@ function newLane(
     message: undefined,
     failedAlone: false,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
+    types,
     waitsFor: waits_for,
     startedAt: undefined,
     firstTokenAt: undefined,
@@ -193,7 +196,9 @@ function newLane(
   }
 }
 
-/** Changes the lane that a frame belongs to; a further call of a predictor gets a lane of its own, after the last. */
+/**
+ * Changes the lane that a frame belongs to. Each further call of a predictor gets a lane of its own, after the last.
+ */
 function withLane(
   state: RunState,
   { predictor, call = 1 }: { predictor: string; call?: number | undefined },
@@ -205,12 +210,15 @@ function withLane(
   if (index === -1) {
     const last = lanes.findLastIndex((lane) => lane.predictor === predictor)
     const like = lanes[last]
-    // Without `reasoning`, which any call may or may not have: it joins with its first text.
+    // Without `reasoning`, which a call may or may not have: it is added with its first text.
     const fields = Object.keys(like?.fields ?? {}).filter((name) => name !== 'reasoning')
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {
-      ...newLane({ predictor, module, fields, waits_for: [...(like?.waitsFor ?? [])] }, call),
+      ...newLane(
+        { predictor, module, fields, types: like?.types ?? {}, waits_for: [...(like?.waitsFor ?? [])] },
+        call,
+      ),
       startedAt: at,
     })
   }
@@ -218,7 +226,7 @@ function withLane(
   return { ...state, lanes }
 }
 
-/** Lanes whose inputs are all there now, or never will be, wait for their model. */
+/** Lanes whose inputs have all come, or never will, now wait for their model. */
 function advance(state: RunState, at: number): RunState {
   const isDone = (name: string) =>
     state.lanes.some((lane) => lane.predictor === name && (lane.phase === 'done' || lane.failedAlone))

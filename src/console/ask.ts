@@ -1,9 +1,10 @@
 /**
  * `npm run ask -- "question"`: a run on the console.
  *
- * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for wrong words or a wrong configuration, 130
- * and 143 after SIGINT and SIGTERM.
+ * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs or configuration,
+ * 130 and 143 after SIGINT and SIGTERM.
  */
+import { addAbortSignal } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 import {
   endRun,
@@ -18,13 +19,14 @@ import { ConfigError } from '../config.ts'
 import { remedyOf } from '../core/errors.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
+import { faultsOf, InputsError, readInputs } from './inputs.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { PlainLog } from './plain.ts'
 import { type Source, service, thisProcess } from './source.ts'
 
 const say = (text: string) => void process.stderr.write(text)
 
-/** A person at a terminal that can be drawn on; everything else gets plain text. */
+/** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
 function isDrawable({ json }: Options): boolean {
   const { NO_COLOR, CI, TERM } = process.env
   return !json && process.stdout.isTTY && process.stderr.isTTY && !NO_COLOR && !CI && TERM !== 'dumb'
@@ -36,9 +38,6 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  const question = options.question ?? (process.stdin.isTTY ? '' : (await readAll(process.stdin)).trim())
-  if (question === '') throw new UsageError('There is no question.')
-
   const interrupted = new AbortController()
   let exitCode = 0
   const interrupt = (code: number) => () => {
@@ -54,7 +53,11 @@ async function main(): Promise<number> {
     source = options.url
       ? await service(options.url, apiKey(), interrupted.signal)
       : await thisProcess((line) => say(`${line}\n`))
-    await show(source, question, options, interrupted.signal)
+    const readStdin = async () =>
+      process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
+    const inputs = await readInputs(source.program, options, readStdin)
+    await source.load()
+    await show(source, inputs, options, interrupted.signal)
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
   } finally {
@@ -63,7 +66,7 @@ async function main(): Promise<number> {
   return exitCode
 }
 
-/** @throws ConfigError for what no header can carry */
+/** @throws ConfigError for a key that no header can carry */
 function apiKey(): string | undefined {
   const key = process.env.TRIBUTARY_API_KEY?.trim() || undefined
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
@@ -72,15 +75,20 @@ function apiKey(): string | undefined {
   return key
 }
 
-/** @throws Error with what the run failed of */
-async function show(source: Source, question: string, options: Options, signal: AbortSignal): Promise<void> {
+/** @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws */
+async function show(
+  source: Source,
+  inputs: Readonly<Record<string, unknown>>,
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
   const drawable = isDrawable(options)
   if (!options.json) say(`${harmlessLine(source.model)}\n`)
   let state = startRun(source.program, performance.now())
   const board = drawable ? new Board(process.stderr, state, options) : undefined
   const plain = new PlainLog(options.json ? () => {} : say)
   try {
-    for await (const frame of source.ask(question, { reasoning: options.reasoning, signal })) {
+    for await (const frame of source.ask(inputs, { reasoning: options.reasoning, signal })) {
       state = reduceRun(state, frame, performance.now())
       if (options.json) process.stdout.write(`${harmlessJson(frame)}\n`)
       else if (board) board.show(state)
@@ -92,13 +100,16 @@ async function show(source: Source, question: string, options: Options, signal: 
       error instanceof IncompleteStreamError ? 'incomplete' : 'stopped',
       performance.now(),
     )
+    if (error instanceof RefusedError && error.faults.length > 0) {
+      throw faultsOf(source.program, error.faults, inputs)
+    }
     throw error
   } finally {
     board?.show(endRun(state, 'stopped', performance.now()))
     board?.end()
   }
   if (signal.aborted) return
-  // Whoever asks this very process also runs it, and can change more than a client of a service can.
+  // Without --url, whoever asks also runs the process, and can change more than a client can.
   if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
   if (state.prediction && !options.json) writeAnswer(answerOf(source.program, state.prediction), drawable)
 }
@@ -109,7 +120,7 @@ function answerOf({ answer }: ProgramDescription, prediction: Readonly<Record<st
   return typeof value === 'string' ? value : JSON.stringify(prediction, null, 2)
 }
 
-/** Ordinary text, so that it stays in a terminal's scroll-back. */
+/** Plain text, so that it stays in the terminal's scrollback. */
 function writeAnswer(answer: string, drawable: boolean): void {
   process.stdout.write(`${drawable ? '\n' : ''}${harmlessText(answer)}\n`)
 }
@@ -130,7 +141,7 @@ const KEY_WANTED = 'The service wants a key: set TRIBUTARY_API_KEY to one that i
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  process.exit(0) // whoever read has read enough
+  process.exit(0) // the reader has read enough
 })
 
 main().then(
@@ -138,10 +149,11 @@ main().then(
     process.exitCode = code
   },
   (error: Error) => {
-    if (error instanceof ConfigError) say(`${error.message}\n`)
+    if (error instanceof ConfigError || error instanceof InputsError) say(`${error.message}\n`)
     else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
     else say(`${harmlessLine(error.message)}\n`)
     if (error instanceof UsageError) say(`\n${USAGE}`)
-    process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1
+    const isForAsker = [UsageError, InputsError, ConfigError].some((one) => error instanceof one)
+    process.exitCode = isForAsker ? 2 : 1
   },
 )

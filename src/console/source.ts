@@ -1,17 +1,32 @@
-/** Where a run comes from: this very process, or a running service. Whoever shows it can't tell. */
+/** Where a run comes from: this process or a running service. What shows it can't tell the difference. */
 import { randomUUID } from 'node:crypto'
-import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
+import {
+  describeProgram,
+  type Frame,
+  type ProgramDescription,
+  RefusedError,
+  streamRun,
+} from '../client/index.ts'
 import { compose } from '../compose.ts'
 import { inputLimitsOf, readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
+import { Faults } from '../core/fault.ts'
+import { checkInputs, refuseOtherKeys } from '../core/inputs.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
+import { namesOf } from '../core/signature.ts'
 
 export type Source = {
   /** Which model answers, for people. */
   readonly model: string
   readonly program: ProgramDescription
-  /** Runs the program. The signal ends the run; then what is left of it is over when the frames are. */
-  readonly ask: (question: string, options: AskOptions) => AsyncIterable<Frame>
+  /** Loads the model, if it runs in this process. */
+  readonly load: () => Promise<void>
+  /**
+   * Runs the program. The signal ends the run, and nothing of it is left when the frames end.
+   *
+   * @throws RefusedError if the inputs aren't what the program takes
+   */
+  readonly ask: (inputs: Readonly<Record<string, unknown>>, options: AskOptions) => AsyncIterable<Frame>
   readonly close: () => Promise<void>
 }
 
@@ -20,19 +35,26 @@ export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSi
 /**
  * The program in this process, with the model that the environment asks for.
  *
- * @param log gets a line for what takes a moment
- * @throws ConfigError; an Error fit to be shown where the model can't be loaded
+ * @param log called with a line before anything that takes a while
+ * @throws ConfigError; `load` throws an Error with a message for people if the model can't be loaded
  */
 export async function thisProcess(log: (message: string) => void): Promise<Source> {
   const config = readConfig(process.env)
   const { lm, programs, runs } = compose(config, log)
   const { name, program } = programs.default
-  await lm.load?.()
+  const limits = inputLimitsOf(config)
   return {
     model: modelName(lm.model),
-    program: describe(name, program, inputLimitsOf(config)),
-    async *ask(question, { reasoning, signal }) {
-      const run = runs.start(program, { question }, { id: randomUUID(), include: { reasoning } })
+    program: describe(name, program, limits),
+    load: async () => lm.load?.(),
+    async *ask(given, { reasoning, signal }) {
+      const faults = new Faults()
+      const inputs = checkInputs(program.inputs, given, limits, faults)
+      refuseOtherKeys(given, namesOf(program.inputs), faults)
+      if (faults.count > 0) {
+        throw new RefusedError(`${faults}.`, { status: 400, code: 'bad_body', faults: faults.named })
+      }
+      const run = runs.start(program, inputs, { id: randomUUID(), include: { reasoning } })
       const onAbort = () => run.abort(signal.reason)
       signal.addEventListener('abort', onAbort)
       if (signal.aborted) onAbort()
@@ -54,26 +76,27 @@ export async function thisProcess(log: (message: string) => void): Promise<Sourc
 /**
  * A running service.
  *
- * @param apiKey goes with every request, where there is one
- * @throws NotTheServiceError, RefusedError; an Error that says so when nothing answers
+ * @param apiKey sent with every request, if there is one
+ * @throws NotTheServiceError, RefusedError; an Error that says so if nothing answers
  */
 export async function service(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<Source> {
   const description = await describeProgram({ url, apiKey, signal }).catch((error) => {
-    if (!(error instanceof TypeError)) throw error // fetch's own, when there was no answer at all
+    if (!(error instanceof TypeError)) throw error // fetch throws one when nothing answered
     throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
   })
   return {
     model: await modelOf(url, apiKey, signal),
     program: description,
-    ask: (question, { reasoning, signal }) =>
-      streamRun({ url, question, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
+    load: async () => {},
+    ask: (inputs, { reasoning, signal }) =>
+      streamRun({ url, inputs, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
     close: async () => {},
   }
 }
 
 async function modelOf(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<string> {
   const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`)
-  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } // whatever stands before it may want it
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } // a proxy in front may want it
   const answer = await fetch(new URL('readyz', base), { headers, signal })
   const { model } = (await answer.json()) as { model: ModelInfo }
   return modelName(model)

@@ -4,7 +4,7 @@ import { REASONING } from './format.ts'
 import { type InputLimits, inputsSchema, outputsSchema } from './inputs.ts'
 import { outputsOfLast, signatureOf } from './place.ts'
 import type { Program } from './program.ts'
-import { namesOf } from './signature.ts'
+import { type Field, namesOf } from './signature.ts'
 import type { StatusMessages } from './status-text.ts'
 
 /** @param limits what the service takes of an input */
@@ -19,6 +19,7 @@ export function describe(
     name,
     ...(description !== undefined && { description }),
     inputs: inputsSchema(inputs, limits),
+    input_types: typesOf(inputs),
     outputs: outputsSchema(outputs ?? outputsOfLast(callees)),
     ...(answer && { answer }),
     predictors: places.map((place) => {
@@ -34,10 +35,12 @@ export function describe(
         }),
         module,
         fields: namesOf(fields),
-        types: Object.fromEntries(fields.map((field) => [field.name, field.type.text])),
+        types: typesOf(fields),
         reasons: fields.length < outputs.length,
         waits_for: [...new Set([...after, ...namesOf(inputs).flatMap(makersOf)])],
         ...(status && { status }),
+        ...(place.kind === 'predictor' &&
+          place.predictor.savedModel !== undefined && { saved_model: place.predictor.savedModel }),
       }
     }),
   }
@@ -50,3 +53,6 @@ function sentencesOf(messages: StatusMessages): Readonly<Record<string, string>>
   )
   return sentences.length > 0 ? Object.fromEntries(sentences) : undefined
 }
+
+const typesOf = (fields: readonly Field[]) =>
+  Object.fromEntries(fields.map(({ name, type }) => [name, type.text]))

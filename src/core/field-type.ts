@@ -58,9 +58,14 @@ export const dictOf = (item: FieldType): FieldType => ({
   item,
 })
 
+/** An optional history is a history: that may be left out as it is, and no turns are none. */
 export const optional = (item: FieldType): FieldType => ({
-  ...simple(`Optional[${item.text}]`, item.schema.nullable(), 'optional'),
-  item,
+  ...simple(
+    `Optional[${item.text}]`,
+    item.schema.nullable(),
+    item.kind === 'history' ? 'history' : 'optional',
+  ),
+  item: item.kind === 'history' ? item.item : item,
   bare: item.bare,
 })
 

@@ -2,13 +2,14 @@
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
  * in `call.ts`.
  */
-import { Faults } from './fault.ts'
+import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
+import { checkDemo, type Demo } from './demo.ts'
+import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { type Terms, type TermsOptions, termsOf } from './terms.ts'
-import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any, Required extends boolean = boolean> = Signature<In, Out> & {
@@ -16,15 +17,28 @@ export type Predictor<In = any, Out = any, Required extends boolean = boolean> =
   readonly terms: Terms<Required>
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
-  /** Worked examples: earlier turns of the conversation, with a value for each field. */
-  readonly demos: readonly Readonly<Record<string, unknown>>[]
+  /** The format of its completions; undefined where the service decides. */
+  readonly adapter: AdapterName | undefined
+  /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
+  readonly demos: readonly Demo[]
+  /** Randomness of the model's choices: 0 is none. */
+  readonly temperature?: number | undefined
+  /** What a completion may have, in tokens. */
+  readonly maxTokens?: number | undefined
+  /** The model with which DSPy optimised it. It is shown, and never asked. */
+  readonly savedModel?: string | undefined
 }
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions?: string
-  /** Worked examples, with a value for each field. */
-  readonly demos?: readonly (In & Out)[]
+  /**
+   * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make
+   * it write. Left out, the service decides (`LM_ADAPTER`).
+   */
+  readonly adapter?: AdapterName
+  /** Worked examples. Each needs a value for one input and one output at least. */
+  readonly demos?: readonly Partial<In & Out>[]
 }
 
 export type Reasoned<Out> = {
@@ -35,7 +49,7 @@ export type Reasoned<Out> = {
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read
+ * @throws TypeError for a signature that can't be read, and for demos that say too little or hold wrong values
  */
 export function predict<
   const S extends string,
@@ -52,7 +66,8 @@ export function predict<
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
+ * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos that
+ *   say too little or hold wrong values
  */
 export function chainOfThought<
   const S extends string,
@@ -83,13 +98,17 @@ export function make(
   { inputs, outputs }: Signature,
   {
     instructions,
+    adapter,
     demos = [],
     ...terms
-  }: { instructions?: string; demos?: readonly object[] } & TermsOptions<never>,
+  }: { instructions?: string; adapter?: AdapterName; demos?: readonly object[] } & TermsOptions<never>,
 ): Predictor<never, never, never> {
+  if (adapter !== undefined && !ADAPTER_NAMES.includes(adapter)) {
+    throw new TypeError(`There is no adapter '${adapter}'; there are ${ADAPTER_NAMES.join(' and ')}.`)
+  }
   const faults = new Faults()
-  for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
-    for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
+  for (const [index, demo] of demos.entries()) {
+    checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
   return {
@@ -98,6 +117,7 @@ export function make(
     inputs,
     outputs,
     instructions,
-    demos: demos as Predictor['demos'],
+    adapter,
+    demos: demos as readonly Demo[],
   }
 }

@@ -89,6 +89,8 @@ export type Program<Inputs = any> = {
   /** Every predictor and tool: what writes a lane. In the same order. */
   readonly places: readonly Place[]
   readonly description: string | undefined
+  /** What is still to be applied to it. */
+  readonly state?: ProgramState | undefined
   /** Runs the body with predictors that go through `call`. */
   readonly run: (call: Call, inputs: Inputs, context: BodyContext) => Promise<unknown>
 }
@@ -114,7 +116,12 @@ export type ProgramOptions<Names extends PropertyKey = string, T = NoTypes> = Si
   readonly description?: string
   /** The predictor that writes the answer. Where it isn't given, the last that writes the program's first text. */
   readonly answer?: string
+  /** What `program.save('x.json')` wrote in DSPy, after optimising the same program there. */
+  readonly state?: ProgramState
 }
+
+/** The address of a file, its path, or what it holds, parsed. Whoever loads the program reads and applies it. */
+export type ProgramState = URL | string | object
 
 export type ModuleOptions<P, Required extends boolean = boolean> = StatusMessages<StartOf<P>, EndOf<P>> &
   TermsOptions<Required>
@@ -184,6 +191,7 @@ export function program(...given: unknown[]): Program {
     callees,
     places,
     description: options.description,
+    state: options.state,
     run(call, inputs, context) {
       const bind = (name: string) => {
         const callee = callees.find((one) => one.name === name) as Callee

@@ -6,6 +6,7 @@ import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
 import { untilAborted } from '../async/until-aborted.ts'
 import type { Values } from './adapters/adapter.ts'
+import type { AdapterName } from './adapters/names.ts'
 import { type CallContext, callPredictor, type Emit } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import { callTool } from './call-tool.ts'
@@ -30,6 +31,8 @@ const NOT_AWAITED = 'The program ended without waiting for this call.'
 
 export type RunOptions = {
   readonly lm: LM
+  /** The adapter of predictors that choose none. Left out: `chat`. */
+  readonly adapter?: AdapterName
   /** Ends the run; its reason says why, as a RunError. */
   readonly signal: AbortSignal
   /** Names the run in its error frame. */
@@ -57,16 +60,21 @@ export type Run = {
  * Starts a program. Its first frames are there at once, before any model has answered.
  *
  * @param inputs what the program takes, checked
+ * @throws TypeError where the program's state was never applied: it would answer as if it had none
  */
 export function streamify(
   program: Program,
   inputs: Values,
-  { lm, signal, id, include, maxToolChars = 1_000_000 }: RunOptions,
+  { lm, adapter = 'chat', signal, id, include, maxToolChars = 1_000_000 }: RunOptions,
 ): Run {
+  if (program.state !== undefined) {
+    throw new TypeError("The program's saved state hasn't been applied: that is what withState does.")
+  }
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {
     lm,
+    adapter,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
     emit: (frames) => channel.push(frames),

@@ -19,7 +19,13 @@ export function readValue(type: FieldType, text: string, at: string, faults: Fau
  */
 export function readJson(type: FieldType, text: string, at: string, faults: Faults): unknown {
   const value = parse(unfenced(text), type)
-  if (value !== undefined) return checkValue(type, value, at, faults)
+  try {
+    if (value !== undefined) return checkValue(type, value, at, faults)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    faults.add(at, 'it is nested too deeply') // for the stack, on which a type that holds itself is checked
+    return undefined
+  }
   faults.add(at, `JSON of the type ${type.text} is needed`)
   return undefined
 }
@@ -46,10 +52,14 @@ export function checkValue(type: FieldType, value: unknown, at: string, faults: 
       Object.entries(value).map(([key, one]) => [key, checkValue(item, one, at + step(key), faults)]),
     )
   }
+  if (faults.areEnough()) return undefined
   const result = schema.safeParse(value)
   if (result.success) return result.data
   for (const { path, message } of result.error.issues) {
-    const detail = message.replace(/^Invalid input: /, '')
+    const detail = message.replace(
+      /^Invalid input: (?:expected (.+), received undefined$)?/,
+      (_, wanted?: string) => (wanted === undefined ? '' : `${wanted} is needed`),
+    )
     faults.add(at + path.map(step).join(''), value === undefined ? `${type.text} is needed` : detail)
   }
   return undefined

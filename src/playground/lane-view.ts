@@ -1,11 +1,11 @@
-/** One lane: where it stands, what it writes, its reasoning folded under it, and what went wrong in it. */
+/** One lane: its phase, what it writes, its reasoning folded below, and its error if it failed. */
 import type { Lane, RunState } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { Follow } from './follow.ts'
+import { noticeElement, noticeOfError } from './notice.ts'
+import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
-import { troubleNote, troubleOf } from './trouble.ts'
-import { elapsed, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
+import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
@@ -20,7 +20,7 @@ export class LaneView {
   readonly #clock = el('span', 'clock')
   readonly #body = el('div', 'body')
   readonly #copy: HTMLButtonElement
-  readonly #follow: Follow
+  readonly #end: StickToEnd
   readonly #outputs = new Map<string, StreamedText>()
   readonly #reasoning = new StreamedText()
   readonly #reasoningLabel = el('summary', '', REASONING)
@@ -52,12 +52,12 @@ export class LaneView {
       this.#figures,
     )
     this.element.setAttribute('aria-labelledby', title.id)
-    // It scrolls, so the keyboard has to get there.
+    // It scrolls, so it must be reachable by keyboard.
     this.#body.tabIndex = 0
     this.#body.role = 'group'
     this.#body.setAttribute('aria-labelledby', title.id)
     this.#fold.hidden = true
-    this.#follow = new Follow(this.#body)
+    this.#end = new StickToEnd(this.#body)
   }
 
   show(lane: Lane, now: number): void {
@@ -73,19 +73,19 @@ export class LaneView {
     this.#shown = lane
   }
 
-  /** Shows what only the end of the run tells. */
+  /** Shows what is known only once the run is over. */
   showEnd(lane: Lane, { error, truncated }: RunState): void {
     if (error && lane.phase === 'failed' && !lane.failedAlone)
-      this.#notes.append(troubleNote(troubleOf(error), this.#askAgain))
+      this.#notes.append(noticeElement(noticeOfError(error), this.#askAgain))
     if (truncated.includes(lane.predictor)) {
       const message = 'The model ran into its token limit: this text ends early.'
-      this.#notes.append(troubleNote({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))
+      this.#notes.append(noticeElement({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))
     }
   }
 
-  /** Call it after everything else of an animation frame has been written. */
+  /** Call this last in an animation frame. */
   keepUp(): void {
-    this.#follow.keep()
+    this.#end.keepUp()
   }
 
   #showTexts(lane: Lane): void {
@@ -95,6 +95,7 @@ export class LaneView {
       let output = this.#outputs.get(name)
       if (!output) {
         output = new StreamedText()
+        output.element.classList.toggle('json', isJson(lane, name))
         this.#outputs.set(name, output)
         if (outputs.length > 1) this.#body.append(el('h3', '', name))
         this.#body.append(output.element)
@@ -108,7 +109,7 @@ export class LaneView {
     setText(this.#reasoningLabel, `${REASONING} (${reasoning.text.length.toLocaleString('en')} characters)`)
   }
 
-  /** What it has written: the text alone, or each under its name if it writes several. */
+  /** What it has written: the bare text of a single field, or several fields under their names. */
   #text(): string {
     const outputs = outputsOf(this.#lane)
     return outputs.length === 1

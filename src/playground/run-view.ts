@@ -1,41 +1,46 @@
 /**
- * A run on the page: its lanes as columns, the last predictor's below them over the full width, and the timeline.
- * All of it follows from the program's description and the frames; nothing here knows a predictor by name.
+ * A run on the page: its lanes as columns, the lane of the answer below them at full width, and the timeline.
+ * It is built from the program's description and the frames alone; nothing here knows a predictor by name.
  */
 import type { Lane, ProgramDescription, RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
 import { LaneView } from './lane-view.ts'
+import { hasOwnOutputs, resultElement } from './result-view.ts'
 import { Timeline } from './timeline.ts'
 import { keyOf } from './words.ts'
 
-export type RunPlaces = {
+export type RunElements = {
   readonly timeline: HTMLElement
   readonly columns: HTMLElement
   readonly answers: HTMLElement
 }
 
 export class RunView {
-  readonly #places: RunPlaces
+  readonly #elements: RunElements
   readonly #announcer: Announcer
   readonly #askAgain: () => void
-  /** The predictor that nobody waits for. */
-  readonly #last: string | undefined
+  readonly #program: ProgramDescription
   readonly #timeline = new Timeline()
   readonly #lanes = new Map<string, LaneView>()
   #isOver = false
 
-  /** Takes the places over from the run before. */
-  constructor(places: RunPlaces, program: ProgramDescription, announcer: Announcer, askAgain: () => void) {
-    this.#places = places
+  /** Takes the elements over from the previous run. */
+  constructor(
+    elements: RunElements,
+    program: ProgramDescription,
+    announcer: Announcer,
+    askAgain: () => void,
+  ) {
+    this.#elements = elements
     this.#announcer = announcer
     this.#askAgain = askAgain
-    this.#last = program.predictors.at(-1)?.predictor
-    places.columns.replaceChildren()
-    places.answers.replaceChildren()
-    places.timeline.replaceChildren(this.#timeline.element)
+    this.#program = program
+    elements.columns.replaceChildren()
+    elements.answers.replaceChildren()
+    elements.timeline.replaceChildren(this.#timeline.element)
   }
 
-  /** Brings the page to this state, once an animation frame. */
+  /** Shows this state. Called once per animation frame. */
   show(state: RunState, now: number): void {
     if (this.#lanes.size !== state.lanes.length) this.#addLanes(state.lanes)
     this.#timeline.show(state, now)
@@ -43,32 +48,39 @@ export class RunView {
     if (state.phase !== 'running' && !this.#isOver) {
       this.#isOver = true
       for (const lane of state.lanes) this.#lanes.get(keyOf(lane))?.showEnd(lane, state)
+      if (state.prediction && hasOwnOutputs(this.#program)) {
+        this.#elements.answers.append(resultElement(state.prediction))
+      }
     }
-    this.#announcer.tell(
-      state,
-      state.lanes.findLast((lane) => this.#isAnswer(lane)),
-    )
+    this.#announcer.tell(state, this.#answer(state))
   }
 
-  /** Scrolls where the reader follows. Call it after everything else of an animation frame has been written. */
+  /** Scrolls the lanes whose reader is at the end. Call this last in an animation frame. */
   keepUp(): void {
     for (const lane of this.#lanes.values()) lane.keepUp()
   }
 
   #isAnswer({ predictor }: Lane): boolean {
-    return predictor === this.#last
+    return predictor === this.#program.answer?.predictor
+  }
+
+  /** What the answer's field has; without such a field, the whole prediction. */
+  #answer({ lanes, prediction }: RunState): string | undefined {
+    const { answer } = this.#program
+    if (!answer) return prediction && JSON.stringify(prediction)
+    return lanes.findLast((lane) => this.#isAnswer(lane))?.fields[answer.field]?.text
   }
 
   #addLanes(lanes: readonly Lane[]): void {
     let before: Element | undefined
     for (const lane of lanes) {
-      const place = this.#isAnswer(lane) ? this.#places.answers : this.#places.columns
+      const container = this.#isAnswer(lane) ? this.#elements.answers : this.#elements.columns
       let view = this.#lanes.get(keyOf(lane))
       if (!view) {
         view = new LaneView({ lane, isAnswer: this.#isAnswer(lane), askAgain: this.#askAgain })
         this.#lanes.set(keyOf(lane), view)
-        if (before?.parentElement === place) before.after(view.element)
-        else place.append(view.element)
+        if (before?.parentElement === container) before.after(view.element)
+        else container.append(view.element)
       }
       before = view.element
     }

@@ -1,8 +1,10 @@
 /** What the prompts of all adapters say of fields: what they are, and their values. */
+import { type Demo, leftOutOf } from '../demo.ts'
 import { Faults } from '../fault.ts'
 import type { History, Turn } from '../field-type.ts'
 import { ANSWERED, ASKED } from '../history.ts'
 import { jsonSchemaOf } from '../json-schema.ts'
+import type { Predictor } from '../predictor.ts'
 import { type Field, namesOf, type Signature, withoutHistory } from '../signature.ts'
 import { checkField, textOf } from '../typed-value.ts'
 import type { Values } from './adapter.ts'
@@ -31,10 +33,7 @@ const NOT_SUPPLIED = 'Not supplied for this conversation history message.'
  *
  * @throws TypeError where the history is none
  */
-export function earlierTurns(
-  { inputs, outputs }: Signature,
-  values: Values,
-): Readonly<Record<string, string>>[] {
+export function earlierTurns({ inputs, outputs }: Signature, values: Values): ((field: Field) => string)[] {
   const turns = inputs
     .filter(({ type }) => type.kind === 'history')
     .flatMap((field) => checked(field, values) as History)
@@ -52,13 +51,29 @@ export function earlierTurns(
       ].flatMap(([name, text]) => (name === undefined || text === undefined ? [] : [[name, text]])),
     )
     if (known.size === 0) return []
-    return [Object.fromEntries(fields.map((name) => [name, known.get(name) ?? NOT_SUPPLIED]))]
+    return [({ name }: Field) => known.get(name) ?? NOT_SUPPLIED]
   })
 }
 
 /** What the program answered under a name that this signature doesn't have. */
 const lastOther = (turn: Turn, fields: readonly string[]): string | undefined =>
   Object.entries(turn).findLast(([name]) => name !== ASKED && !fields.includes(name))?.[1]
+/** What stands in the place of a value that a demo leaves out. It reads as no value, lest a model copies it as one. */
+export const LEFT_OUT = '(not supplied in this example)'
+
+/** The text of each field of a demo: its value as the model reads it, or that the demo leaves it out. */
+export function givenInDemo(signature: Signature, demo: Demo): (field: Field) => string {
+  const leftOut = leftOutOf(signature, demo)
+  return (field) => (leftOut.includes(field) ? LEFT_OUT : given(field, demo))
+}
+
+/** The demos in the order of a prompt: whole ones last, since a model follows most what it has read last. */
+export function demosInOrder(predictor: Predictor): Demo[] {
+  const { whole = [], halfFilled = [] } = Object.groupBy(predictor.demos, (demo) =>
+    leftOutOf(predictor, demo).length === 0 ? 'whole' : 'halfFilled',
+  )
+  return [...halfFilled, ...whole]
+}
 
 /** A paragraph about the fields whose names don't say it all: those with a type or a description. None if all do. */
 export function glossary(fields: readonly Field[]): string[] {

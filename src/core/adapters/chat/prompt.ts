@@ -6,34 +6,31 @@ import { COMPLETED, marker } from '../../format.ts'
 import type { Predictor } from '../../predictor.ts'
 import { type Field, namesOf, type Signature, withoutHistory } from '../../signature.ts'
 import type { Message, Values } from '../adapter.ts'
-import { earlierTurns, given, glossary } from '../fields.ts'
-
-/** The text of a field. */
-type TextOf = (field: Field) => string
+import { demosInOrder, earlierTurns, given, givenInDemo, glossary } from '../fields.ts'
 
 /** The whole prompt of one call: instructions, worked examples, earlier turns, inputs. */
 export function prompt(predictor: Predictor, inputs: Values): Message[] {
   return [
     { role: 'system', content: system(predictor) },
-    ...predictor.demos.flatMap((demo) => demoTurns(predictor, demo)),
-    ...earlierTurns(predictor, inputs).flatMap((turn) =>
-      messages(predictor, ({ name }) => turn[name] as string),
-    ),
+    ...demosInOrder(predictor).flatMap((demo) => demoTurns(predictor, demo)),
+    ...earlierTurns(predictor, inputs).flatMap((textOf) => turns(predictor, textOf)),
     { role: 'user', content: question(predictor, (field) => given(field, inputs)) },
   ]
 }
 
-/** A worked example as the two turns that it would have been. */
+/** A worked example as the two turns that it would have been, with a note in each field that it leaves out. */
 export function demoTurns(signature: Signature, demo: Values): [Message, Message] {
-  return messages(signature, (field) => given(field, demo))
+  return turns(signature, givenInDemo(signature, demo))
 }
 
-function messages(signature: Signature, textOf: TextOf): [Message, Message] {
+function turns(signature: Signature, textOf: TextOf): [Message, Message] {
   return [
     { role: 'user', content: question(signature, textOf) },
     { role: 'assistant', content: `${fields(signature.outputs, textOf)}\n\n${marker(COMPLETED)}` },
   ]
 }
+
+type TextOf = (field: Field) => string
 
 const list = (fields: readonly Field[]) => fields.map(({ name }) => `\`${name}\``).join(', ')
 

@@ -1,9 +1,9 @@
-/** What went wrong, and what to do about it: a note that stands in a lane, or above all of them. */
-import { type Frame, NotTheServiceError, type RunPhase, type RunState } from '../client/index.ts'
+/** A notice: what went wrong and what to do about it. It stands in a lane, or above all of them. */
+import { type ErrorFrame, NotTheServiceError, type RunPhase, type RunState } from '../client/index.ts'
 import { button, el } from './dom.ts'
 
-export type Trouble = {
-  /** An error, or merely an early end. */
+export type Notice = {
+  /** An error, or just an early end. */
   readonly kind: 'failed' | 'cut'
   readonly message: string
   /** What to do. */
@@ -14,12 +14,17 @@ export type Trouble = {
   readonly mayAskAgain: boolean
 }
 
-/** The trouble of a run that is over, unless it ended well or the trouble stands in its lane. */
-export function troubleOfRun(
+/**
+ * The notice for a run that is over.
+ *
+ * @param error what kept the run from ending well, other than an error frame
+ * @returns undefined if the run ended well, or if the error already shows in a lane
+ */
+export function noticeOfRun(
   phase: Exclude<RunPhase, 'running'>,
-  failure: Error | undefined,
+  error: Error | undefined,
   state?: RunState,
-): Trouble | undefined {
+): Notice | undefined {
   switch (phase) {
     case 'done':
       return undefined
@@ -33,15 +38,15 @@ export function troubleOfRun(
         mayAskAgain: true,
       }
     case 'failed':
-      if (!state?.error) return unreached(failure)
+      if (!state?.error) return noAnswer(error)
       return state.lanes.some((lane) => lane.phase === 'failed' && !lane.failedAlone)
         ? undefined
-        : troubleOf(state.error)
+        : noticeOfError(state.error)
   }
 }
 
-/** The trouble that an error frame tells of. */
-export function troubleOf({ code, message, retryable, request_id, retry_after }: ErrorFrame): Trouble {
+/** The notice for an error frame. */
+export function noticeOfError({ code, message, retryable, request_id, retry_after }: ErrorFrame): Notice {
   const when = retry_after === undefined ? 'later' : `in ${Math.ceil(retry_after)} s`
   return {
     kind: 'failed',
@@ -54,21 +59,19 @@ export function troubleOf({ code, message, retryable, request_id, retry_after }:
   }
 }
 
-type ErrorFrame = Extract<Frame, { type: 'error' }>
-
-function unreached(failure: Error | undefined): Trouble {
+function noAnswer(error: Error | undefined): Notice {
   const message =
-    failure instanceof NotTheServiceError ? failure.message : 'The service does not answer. Is it running?'
+    error instanceof NotTheServiceError ? error.message : 'The service does not answer. Is it running?'
   return { kind: 'failed', message, mayAskAgain: true }
 }
 
-export function troubleNote(
-  { kind, message, remedy, details, mayAskAgain }: Trouble,
+export function noticeElement(
+  { kind, message, remedy, details, mayAskAgain }: Notice,
   askAgain: () => void,
 ): HTMLElement {
-  const note = el('div', `notice ${kind}`, el('p', 'message', message))
-  if (remedy) note.append(el('p', 'remedy', remedy))
-  if (details) note.append(el('p', 'details', details))
-  if (mayAskAgain) note.append(button('secondary', 'Ask again', askAgain))
-  return note
+  const element = el('div', `notice ${kind}`, el('p', 'message', message))
+  if (remedy) element.append(el('p', 'remedy', remedy))
+  if (details) element.append(el('p', 'details', details))
+  if (mayAskAgain) element.append(button('secondary', 'Ask again', askAgain))
+  return element
 }
