@@ -7,6 +7,9 @@
 export const REASONING = 'reasoning'
 export type Reasoning = typeof REASONING
 
+/** The first field of each turn of a tool loop. */
+export const NEXT_THOUGHT = 'next_thought'
+
 /** The marker's name that ends a completion, so no field can be called by it. */
 export const COMPLETED = 'completed'
 

@@ -9,6 +9,7 @@ import type { Composed, Lanes } from './composed.ts'
 import { RunError } from './errors.ts'
 import { excerpt, Faults, step } from './fault.ts'
 import { type FieldType, named, SIMPLE, STR } from './field-type.ts'
+import { NEXT_THOUGHT } from './format.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { chainOfThought, make, type Predictor, type PredictorOptions, type Reasoned } from './predictor.ts'
 import { type Field, namesOf } from './signature.ts'
@@ -118,7 +119,7 @@ async function takeTurn(
     trajectory.add({ observation: `The turn can't be read: ${turn.message}` })
     return false
   }
-  const thought = String(turn.next_thought)
+  const thought = String(turn[NEXT_THOUGHT])
   const name = bareName(String(turn.next_tool_name))
   const args = turn.next_tool_args as Values
   const isFinished = name === FINISH
@@ -190,7 +191,7 @@ function turnPredictor(
     {
       inputs: [...inputs, trajectoryField],
       outputs: [
-        { name: 'next_thought', type: STR },
+        { name: NEXT_THOUGHT, type: STR },
         {
           name: 'next_tool_name',
           // A text and no Literal: a name that isn't one of these is the model's to correct, not the run's end.

@@ -5,7 +5,7 @@
 import { checkDemo, type Demo, isUseful } from './demo.ts'
 import { BARE, pointerOf, readSaved, type SavedPredictor, type SavedPredictors } from './dspy-state.ts'
 import { Faults, step } from './fault.ts'
-import { isName, REASONING } from './format.ts'
+import { isName, NEXT_THOUGHT, REASONING } from './format.ts'
 import { type Callee, lanesOf, type Place, type PredictorPlace } from './place.ts'
 import type { Predictor } from './predictor.ts'
 import type { Program } from './program.ts'
@@ -52,7 +52,7 @@ function fitAll(places: readonly PredictorPlace[], saved: SavedPredictors, fault
     const names = [
       place.name,
       `${place.name}.predict`,
-      `${place.name}.react`, // the turns of a tool loop
+      keyOf(place),
       ...(places.length === 1 ? ['predict', BARE] : []),
     ]
     const key = names.find((one) => saved.has(one))
@@ -76,9 +76,17 @@ function fitAll(places: readonly PredictorPlace[], saved: SavedPredictors, fault
   return fitting
 }
 
-/** In DSPy chain of thought is a module, which has its predictor inside. */
-const keyOf = ({ name, predictor }: PredictorPlace) =>
-  predictor.outputs[0]?.name === REASONING ? `${name}.predict` : name
+/** In DSPy chain of thought and ReAct are modules, which have their predictors inside. */
+function keyOf({ name, predictor }: PredictorPlace): string {
+  switch (predictor.outputs[0]?.name) {
+    case REASONING:
+      return `${name}.predict`
+    case NEXT_THOUGHT:
+      return `${name}.react`
+    default:
+      return name
+  }
+}
 
 /** @param at the JSON pointer of the state */
 function fit(

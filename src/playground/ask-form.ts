@@ -84,6 +84,13 @@ export class AskForm {
     this.#onChange()
   }
 
+  /** Sets an input that nobody types, such as the turns of a conversation; undefined leaves it out. */
+  setUntyped(name: string, value: unknown): void {
+    const { [name]: _, ...others } = this.#untyped
+    this.#untyped = value === undefined ? others : { ...others, [name]: value }
+    this.#onChange()
+  }
+
   /** Whether a question is all that it asks for. */
   get isQuestion(): boolean {
     return isQuestion(this.#fields.map(({ input }) => input))

@@ -3,6 +3,7 @@ import { describePrograms, inputsOf, type ProgramDescription, type RunPhase } fr
 import { Announcer } from './announcer.ts'
 import { AskForm, type Inputs } from './ask-form.ts'
 import { CodePanel } from './code-panel.ts'
+import { Conversation } from './conversation.ts'
 import { byId } from './dom.ts'
 import { EventsPanel } from './events-panel.ts'
 import { flow } from './flow.ts'
@@ -30,6 +31,7 @@ const pageEnd = new StickToEnd(document.documentElement, document, false)
 
 const picker = new ProgramPicker(choose)
 const form = new AskForm({ ask, stop, onInput: showCode })
+const conversation = new Conversation((input, turns) => form.setUntyped(input, turns))
 
 /** The last run and its view. */
 let shown: { readonly run: Run; readonly view: RunView; isOver: boolean } | undefined
@@ -44,6 +46,7 @@ byId('developer').append(events.element, curl.element, fetching.element)
 for (const example of document.querySelectorAll('.example')) {
   example.addEventListener('click', () => askElsewhere({ question: example.textContent ?? '' }))
 }
+byId('conversation').append(conversation.element)
 showCode()
 load()
 
@@ -99,6 +102,7 @@ function choose(description: ProgramDescription): void {
 /** What the page says of a program before it runs. */
 function showProgram(description: ProgramDescription): void {
   form.setInputs(inputsOf(description))
+  conversation.begin(description)
   byId('flow').replaceChildren(...flow(description))
   byId('about').hidden = description.description === undefined
   byId('about').textContent = description.description ?? ''
@@ -178,6 +182,8 @@ function end(run: Run, phase: Exclude<RunPhase, 'running'>): void {
   else form.refuse(run.refusal, run.asked.inputs)
   welcome.hidden = !run.refusal
   runSection.hidden = !welcome.hidden
+  const { prediction } = run.state
+  if (prediction) conversation.goOn({ inputs: run.asked.inputs, prediction })
   if (!run.refusal) showNotice(noticeOfRun(phase, run.error, run.state), run.asked.inputs)
 }
 

@@ -6,10 +6,13 @@ import { describe as describeProgram } from '../../src/core/describe.ts'
 import type { PredictorPlace } from '../../src/core/place.ts'
 import { chainOfThought, type Predictor, predict } from '../../src/core/predictor.ts'
 import { type Program, program } from '../../src/core/program.ts'
+import { react } from '../../src/core/react.ts'
 import { streamify } from '../../src/core/streamify.ts'
+import { tool } from '../../src/core/tool.ts'
 import { withState } from '../../src/core/with-state.ts'
-import { lmOf, silence } from '../support/lm.ts'
+import { lmOf, saying, silence, text } from '../support/lm.ts'
 import { predictorsOf } from '../support/programs.ts'
+import { run } from '../support/runs.ts'
 import { answering, extracting, programOf, saved, savedNames, single } from '../support/saved.ts'
 
 const predictorOf = (program: Program, name: string): Predictor =>
@@ -237,6 +240,58 @@ describe('what DSPy saved', () => {
 })
 
 describe('a program with a state', () => {
+  it('may have a tool loop: DSPy calls its turns `react`, and tools have no state', async () => {
+    const find = tool('query -> found', async () => ({ found: '' }))
+    const looping = program(
+      { act: react('question -> answer', { tools: { find } }), find },
+      async ({ act }, { question }) => act({ question }),
+    )
+    const stateOf = (instructions: string, fields: readonly string[]) => ({
+      traces: [],
+      train: [],
+      demos: [],
+      signature: {
+        instructions,
+        fields: fields.map((name) => ({ prefix: 'X:', description: placeholder(name) })),
+      },
+      lm: null,
+    })
+    const loaded = withState(looping, {
+      'act.react': stateOf('Look around.', [
+        'question',
+        'trajectory',
+        'next_thought',
+        'next_tool_name',
+        'next_tool_args',
+      ]),
+      'act.extract.predict': stateOf('Sum it up.', ['question', 'trajectory', 'reasoning', 'answer']),
+      metadata: {},
+    })
+    assert.deepEqual(
+      predictorsOf(loaded).map(({ name, predictor }) => [name, predictor.instructions]),
+      [
+        ['act', 'Look around.'],
+        ['act.extract', 'Sum it up.'],
+      ],
+    )
+    assert.deepEqual(
+      loaded.places.map(({ name }) => name),
+      looping.places.map(({ name }) => name),
+    )
+    const asked: string[] = []
+    const lm = lmOf((options) => {
+      asked.push(options.signature.outputs.map(({ name }) => name).join())
+      const values: Record<string, string> = { next_tool_name: 'finish', next_tool_args: '{}' }
+      const fields = options.signature.outputs.map(
+        ({ name }) => `[[ ## ${name} ## ]]\n${values[name] ?? 'x'}\n`,
+      )
+      return saying([text(`${fields.join('')}[[ ## completed ## ]]`)])
+    })
+    const { frames } = await run(loaded, lm)
+    assert.partialDeepStrictEqual(frames.at(-1), { type: 'prediction', data: { answer: 'x', turns: 1 } })
+    assert.throws(() => withState(looping, { find: stateOf('x', []) }), /act\.extract/)
+  })
+
   it('leaves the original alone, and calls its own predictors', async () => {
     const loaded = withState(single.plain, saved('bare-predict'))
     assert.deepEqual(demosOf(single.plain, 'solo'), [])
