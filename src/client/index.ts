@@ -4,6 +4,7 @@ export type {
   ErrorFrame,
   Frame,
   PredictionFrame,
+  ResetFrame,
   StatusFrame,
   TokenFrame,
   UsageFrame,

@@ -60,7 +60,8 @@ async function read(completion: Completion, run: CallContext, site: Site, inputs
   const { signal } = controller
   let timer: NodeJS.Timeout | undefined
   try {
-    const options = { signature: site.predictor, signal, usage: include.usage }
+    const { asking } = site.predictor
+    const options = { signature: site.predictor, signal, usage: include.usage, settings: asking.settings }
     for await (const deltas of lm.stream(chat.prompt(site.predictor, inputs), options)) {
       const frames = completion.take(deltas)
       const room = frames.length > 0 ? emit(frames) : undefined

@@ -1,7 +1,9 @@
 /**
- * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
- * in `call.ts`.
+ * A predictor: a signature with instructions, worked examples, and how its model is asked. What calls a model with it
+ * is in `call.ts`.
  */
+import type { Values } from './adapters/adapter.ts'
+import { type Asking, type AskingOptions, askingOf } from './asking.ts'
 import { Faults } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
@@ -16,14 +18,16 @@ export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly instructions: string | undefined
   /** Worked examples: earlier turns of the conversation, with a value for each field. */
   readonly demos: readonly Readonly<Record<string, unknown>>[]
+  readonly asking: Asking
 }
 
-export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
-  /** What the model is to do, in place of the sentence that follows from the field names. */
-  readonly instructions?: string
-  /** Worked examples, with a value for each field. */
-  readonly demos?: readonly (In & Out)[]
-}
+export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> &
+  AskingOptions<Out> & {
+    /** What the model is to do, in place of the sentence that follows from the field names. */
+    readonly instructions?: string
+    /** Worked examples, with a value for each field. */
+    readonly demos?: readonly (In & Out)[]
+  }
 
 type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
 
@@ -31,7 +35,7 @@ type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends ke
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read
+ * @throws TypeError for a signature that can't be read, or an option that isn't what it has to be
  */
 export function predict<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -44,7 +48,8 @@ export function predict<const S extends string, const T extends Types = NoTypes>
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
+ * @throws TypeError for a signature that can't be read, that has a field `reasoning` of its own, or for an option that
+ *   isn't what it has to be
  */
 export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -64,12 +69,20 @@ export function chainOfThought<const S extends string, const T extends Types = N
 
 function make(
   { inputs, outputs }: Signature,
-  { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
+  options: { instructions?: string; demos?: readonly object[] } & AskingOptions<Values>,
 ): Predictor {
+  const { instructions, demos = [] } = options
   const faults = new Faults()
   for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
     for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
-  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as Predictor['demos'] }
+  return {
+    kind: 'predictor',
+    inputs,
+    outputs,
+    instructions,
+    demos: demos as Predictor['demos'],
+    asking: askingOf(options),
+  }
 }

@@ -5,7 +5,8 @@
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
 import type { Values } from './adapters/adapter.ts'
-import { type CallContext, callPredictor } from './call.ts'
+import { mayAskAgain } from './asking.ts'
+import { type AttemptsContext, callWithAttempts } from './attempts.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import type { Include } from './completion.ts'
 import { asRunError, RunError } from './errors.ts'
@@ -14,6 +15,7 @@ import type { LM } from './lm.ts'
 import { ModuleStatus } from './module-status.ts'
 import { predictionOf } from './prediction.ts'
 import type { Call, Program } from './program.ts'
+import { Said } from './said.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
 const CAPACITY = 32 * 1024
@@ -45,11 +47,16 @@ export type Run = {
 export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
-  const run: CallContext = {
+  const said = program.places.some(({ predictor }) => mayAskAgain(predictor.asking)) ? new Said() : undefined
+  const run: AttemptsContext = {
     lm,
+    said,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
-    emit: (frames) => channel.push(frames),
+    emit: (frames) => {
+      said?.note(frames)
+      return channel.push(frames)
+    },
   }
   const began = performance.now()
   const calls: CallReport[] = []
@@ -68,7 +75,7 @@ export function streamify(program: Program, inputs: Values, { lm, signal, id, in
       modules.enter(place)
       let succeeded = false
       try {
-        const prediction = await callPredictor(run, site, values, report)
+        const prediction = await callWithAttempts(run, site, values, report)
         succeeded = true
         return prediction
       } finally {

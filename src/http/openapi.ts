@@ -11,6 +11,7 @@ import {
   frame,
   predictionFrame,
   programDescription,
+  resetFrame,
   statusFrame,
   tokenFrame,
   usageFrame,
@@ -25,6 +26,7 @@ const FRAMES = {
   TokenFrame: tokenFrame,
   ValueFrame: valueFrame,
   UsageFrame: usageFrame,
+  ResetFrame: resetFrame,
   PredictionFrame: predictionFrame,
   ErrorFrame: errorFrame,
 }

@@ -67,6 +67,7 @@ export class LaneView {
     setAttribute(this.element, 'data-phase', lookOf(lane))
     setText(this.#standing, standing(lane))
     setText(this.#message, lane.phase === 'failed' || lane.phase === 'stopped' ? '' : (lane.message ?? ''))
+    if (lane.attempt !== (this.#shown?.attempt ?? 1)) this.#clearTexts()
     this.#showTexts(lane)
     setText(this.#figures, figures(lane))
     this.#shown = lane
@@ -85,6 +86,12 @@ export class LaneView {
   /** Call this last in an animation frame. */
   keepUp(): void {
     this.#end.keepUp()
+  }
+
+  #clearTexts(): void {
+    for (const output of this.#outputs.values()) output.clear()
+    this.#reasoning.clear()
+    this.#fold.hidden = true
   }
 
   #showTexts(lane: Lane): void {

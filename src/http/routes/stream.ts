@@ -5,7 +5,7 @@ import { type Config, inputLimitsOf } from '../../config.ts'
 import type { Values } from '../../core/adapters/adapter.ts'
 import { prompt } from '../../core/adapters/chat/prompt.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
-import type { LM } from '../../core/lm.ts'
+import { type LM, lmFor } from '../../core/lm.ts'
 import type { Program } from '../../core/program.ts'
 import { logRun } from '../../telemetry/run-log.ts'
 import { eventStream } from '../../wire/event-stream.ts'
@@ -61,7 +61,10 @@ function promptCheck(lm: LM, program: Program): (inputs: Values) => void {
     predictor.inputs.every(({ name, type }) => asked.get(name) === type.text),
   )
   return (inputs) => {
-    const fits = opening.every(({ predictor }) => lm.fits?.(prompt(predictor, inputs), predictor) ?? true)
+    const fits = opening.every(({ predictor }) => {
+      const messages = prompt(predictor, inputs)
+      return predictor.asking.roles.some((role) => lmFor(lm, role).fits?.(messages, predictor) ?? true)
+    })
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
 }

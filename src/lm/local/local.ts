@@ -68,14 +68,20 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
     // Nobody can tell before the model is loaded; the call itself will.
     fits: (messages, signature) => engine?.fits(messages, signature) ?? true,
 
-    async *stream(messages, { signature, signal }) {
+    async *stream(messages, { signature, signal, settings = {} }) {
       const consumer = new AbortController()
       const ended = AbortSignal.any([signal, closing.signal, consumer.signal])
       ended.throwIfAborted()
       const deltas = new Channel<Delta>(AHEAD, () => 1)
       // An abort closes the channel at once. The engine lets go of the call a little later, unseen.
       ended.addEventListener('abort', () => deltas.close(), { once: true })
-      const call = complete({ messages, signature, signal: ended, send: (delta) => deltas.push([delta]) })
+      const call = complete({
+        messages,
+        signature,
+        settings,
+        signal: ended,
+        send: (delta) => deltas.push([delta]),
+      })
         .then(() => undefined, asRunError)
         .finally(() => {
           underWay.delete(call)

@@ -12,6 +12,7 @@ import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
 import type { CallOptions, LM } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'
+import { bodySettings, tokenLimitKey } from './body-settings.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
@@ -41,11 +42,22 @@ export type OpenAIOptions = {
   /** Unset: no `authorization` header is sent. */
   readonly apiKey: string | undefined
   readonly model: string
+  /** Sent with every request; names are in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Texts that no error may repeat. */
+  readonly secrets?: readonly string[]
   /** The longest completion that will be accepted, in characters. It bounds the length of one event. */
   readonly maxCompletionChars: number
 }
 
-export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: OpenAIOptions): LM {
+export function createOpenAILM({
+  baseURL,
+  apiKey,
+  model,
+  headers: extraHeaders,
+  secrets = [],
+  maxCompletionChars,
+}: OpenAIOptions): LM {
   const client = new OpenAI({
     baseURL: baseURL ?? 'https://api.openai.com/v1',
     // Set, so that the package doesn't read them from the environment.
@@ -65,17 +77,23 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
     .then(({ req, url }) => ({
       url,
       // Without it, any encoding is acceptable (RFC 9110 §12.5.3), and some gateways then compress.
-      headers: { ...Object.fromEntries(new Headers(req.headers)), 'accept-encoding': 'identity' },
+      headers: {
+        ...Object.fromEntries(new Headers(req.headers)),
+        ...extraHeaders,
+        'accept-encoding': 'identity',
+      },
     }))
-  const strike = striking([apiKey])
+  const limitKey = tokenLimitKey(client.baseURL)
+  const strike = striking([apiKey, ...secrets])
 
   /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
   const open = async (
     messages: readonly Message[],
-    { signal, usage }: Pick<CallOptions, 'signal' | 'usage'>,
+    { signal, usage, settings = {} }: Pick<CallOptions, 'signal' | 'usage' | 'settings'>,
   ) => {
     const { url, headers } = await envelope
     const asked = {
+      ...bodySettings(settings, limitKey),
       model,
       messages,
       stream: true,
@@ -110,8 +128,9 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
 
     close: () => dispatcher.destroy(),
 
-    async *stream(messages, { signal, usage }) {
-      const body = await open(messages, { signal, usage })
+    async *stream(messages, options) {
+      const { signal, usage } = options
+      const body = await open(messages, options)
       const chunks = new ChatChunks({ model, maxEventChars: 6 * maxCompletionChars + 65_536, strike })
       const isComplete = () => chunks.isDone || (chunks.isFinished && (!usage || chunks.usage !== undefined))
       let grace: NodeJS.Timeout | undefined
