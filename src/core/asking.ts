@@ -1,6 +1,7 @@
 /** Which model a predictor asks, with what settings, and what it does when the answer is no good. */
-import type { Values } from './adapters/adapter.ts'
+
 import { check, type Settings, type SettingsOptions, settingsOf } from './settings.ts'
+import type { AnyValues } from './signature-types.ts'
 
 /** The role of the model that answers wherever a predictor names none. */
 export const DEFAULT_ROLE = 'default'
@@ -32,14 +33,14 @@ export type Asking = {
   readonly settings: Settings
   /** Attempts in all, 1 to 10. */
   readonly attempts: number
-  readonly check: ((outputs: Values) => string | undefined) | undefined
+  readonly check: ((outputs: AnyValues) => string | undefined) | undefined
 }
 
 /**
  * @returns the options, checked: types are stripped from a program, not checked
  * @throws TypeError that says what to change
  */
-export function askingOf(options: AskingOptions<Values>): Asking {
+export function askingOf(options: AskingOptions<AnyValues>): Asking {
   const { lm = DEFAULT_ROLE, fallbacks = [], attempts = 1, check: objection } = options
   const aRole = 'the name of a role in lower case, such as fast: letters, digits and _'
   check('lm', lm, isRole, aRole)

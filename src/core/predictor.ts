@@ -2,13 +2,12 @@
  * A predictor: a signature with instructions, worked examples, and how its model is asked. What calls a model with it
  * is in `call.ts`.
  */
-import type { Values } from './adapters/adapter.ts'
 import { type Asking, type AskingOptions, askingOf } from './asking.ts'
 import { Faults } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
-import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
@@ -69,7 +68,7 @@ export function chainOfThought<const S extends string, const T extends Types = N
 
 function make(
   { inputs, outputs }: Signature,
-  options: { instructions?: string; demos?: readonly object[] } & AskingOptions<Values>,
+  options: { instructions?: string; demos?: readonly object[] } & AskingOptions<AnyValues>,
 ): Predictor {
   const { instructions, demos = [] } = options
   const faults = new Faults()
