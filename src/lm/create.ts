@@ -1,6 +1,6 @@
 /** The LMs that the configuration asks for, with all that is wrapped around a provider. */
 
-import { type EndpointConfig, type ModelConfig, variablesOfRole } from '../config/roles.ts'
+import type { EndpointConfig, ModelConfig } from '../config/roles.ts'
 import { type Config, endpointOf, secretsOf } from '../config.ts'
 import { DEFAULT_ROLE } from '../core/asking.ts'
 import type { LM } from '../core/lm.ts'
@@ -48,9 +48,8 @@ export function createLM(
   })
   const others = roles.filter((role) => !config.roles[role])
   if (others.length > 0) {
-    log(
-      `No model is set for ${others.join(', ')}: the default answers (${variablesOfRole(others[0] as string)[0]}).`,
-    )
+    const variables = others.map((role) => `LM_${role.toUpperCase()}_…`).join(' or ')
+    log(`The default model answers for the roles ${others.join(', ')}: no ${variables} is set.`)
   }
   // One embedded model serves all: a role that has it beside the default is the default's.
   return withRoles(lm, new Map(own.filter(([, one]) => one !== lm)))

@@ -273,10 +273,23 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
   const started = new Set<string>()
   const ended = new Set<string>()
   for (const one of frames) {
-    if (one.type === 'status' && one.phase === 'start') started.add(one.module)
+    if (one.type === 'status' && one.phase === 'start') {
+      started.add(one.module)
+      ended.delete(one.module) // a module that is called again starts again
+    }
     if (one.type === 'status' && one.phase === 'end') {
       assert.ok(started.has(one.module), `${one.module} ended before it started`)
       ended.add(one.module)
+    }
+    if (one.type === 'reset') {
+      const kept = new Set(one.keep.map(({ predictor, call }) => keyOf(predictor, call)))
+      const said = [...written].map(callOf)
+      for (const key of kept) assert.ok(said.includes(key), `${key} is kept and has said nothing`)
+      for (const lane of written) {
+        if (kept.has(callOf(lane))) continue
+        written.delete(lane)
+        closed.delete(lane)
+      }
     }
     if (one.type !== 'token') continue
     const module = one.predictor.split('.')[0] as string
@@ -305,9 +318,21 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
   }
 }
 
-/** A field's chunks, joined. */
+const keyOf = (predictor: string, call = 1) => JSON.stringify([predictor, call])
+
+/** The call of a lane, which is predictor, call and field. */
+function callOf(lane: string): string {
+  const [predictor, call] = JSON.parse(lane)
+  return keyOf(predictor, call ?? 1)
+}
+
+/** A field's chunks since what was said of its call was last void, joined. */
 export function text(frames: readonly Frame[], predictor: string, field: string, call?: number): string {
+  const isVoid = (one: Frame) =>
+    one.type === 'reset' &&
+    !one.keep.some((kept) => kept.predictor === predictor && kept.call === (call ?? 1))
   return frames
+    .slice(frames.findLastIndex(isVoid) + 1)
     .map((one) =>
       one.type === 'token' && one.predictor === predictor && one.field === field && one.call === call
         ? one.chunk

@@ -6,11 +6,16 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+/** How the chat format begins its list of fields. */
+const ASKS = 'Answer with the fields'
+
 export type ChatRequest = {
   readonly model: string
   readonly stream: boolean
   readonly stream_options?: { include_usage?: boolean }
   readonly messages: readonly { readonly role: string; readonly content: string }[]
+  /** Settings, under the endpoint's own names. */
+  readonly [setting: string]: unknown
 }
 
 /** What a script gets of each request, in the order of arrival. */
@@ -43,7 +48,7 @@ export class Exchange {
 
   /** The fields that it asks for, in order, read off the prompt's last line. */
   get fields(): string[] {
-    const asked = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Answer with the fields'))
+    const asked = this.#question.slice(this.#question.lastIndexOf(ASKS))
     return [...asked.matchAll(/\[\[ ## (\w+) ## \]\]/g)].map((match) => match[1] as string).slice(0, -1)
   }
 
@@ -54,12 +59,13 @@ export class Exchange {
 
   /** The value of an input field, read off the prompt. */
   input(name: string): string {
-    const after = this.#lastMessage.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
+    const after = this.#question.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
     return after.split(/\n\n(?:\[\[ ## |Answer with the fields)/)[0] as string
   }
 
-  get #lastMessage(): string {
-    return this.body.messages.at(-1)?.content ?? ''
+  /** The last message that asks for fields: objections to what came of it may follow. */
+  get #question(): string {
+    return this.body.messages.findLast(({ content }) => content.includes(ASKS))?.content ?? ''
   }
 
   /** Sends status and headers now. */
