@@ -286,3 +286,45 @@ test('a text of many lines and long words is shown exactly', async (t) => {
   await standsAt(page, 'compose', 'done')
   await holds(written(page, 'ideas.brainstorm'), text)
 })
+
+test('what a reset voids is cleared, and the column says that it begins anew', async (t) => {
+  const retold = program(
+    {
+      aside: predict('question -> aside'),
+      ask: chainOfThought('question -> answer', {
+        attempts: 2,
+        check: ({ answer }) => (answer.includes('long') ? 'Say it shorter.' : undefined),
+      }),
+    },
+    async ({ aside, ask }, { question }) => {
+      await aside({ question })
+      return ask({ question })
+    },
+  )
+  const service = await Service.start(t, {
+    program: retold,
+    script: (exchange) => {
+      if (exchange.field === 'aside') return exchange.answer({ aside: 'stays' })
+      if (exchange.index === 1) return exchange.answer({ reasoning: 'at length', answer: 'a long answer' })
+      exchange.open() // the test writes the second attempt
+    },
+  })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  const second = await service.upstream.request(2)
+  await standsAt(page, 'ask', 'begins anew')
+  await holds(written(page, 'ask'), '')
+  await lane(page, 'ask').getByText('The answer begins anew: Say it shorter.').waitFor()
+  assert.equal(await lane(page, 'ask').locator('details.reasoning').isVisible(), false)
+  assert.equal(await written(page, 'aside').textContent(), 'stays')
+
+  second
+    .delta('[[ ## reasoning ## ]]\nbriefly\n\n[[ ## answer ## ]]\na much, much shorter ')
+    .delta('one')
+    .finish()
+  await standsAt(page, 'ask', 'done')
+  await holds(written(page, 'ask'), 'a much, much shorter one')
+  await lane(page, 'ask').locator('summary').click()
+  assert.equal(await lane(page, 'ask').locator('.reasoning .text').innerText(), 'briefly')
+  await service.assertQuiet('ok')
+})
