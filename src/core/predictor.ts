@@ -3,29 +3,31 @@
  * is in `call.ts`.
  */
 import { type Asking, type AskingOptions, askingOf } from './asking.ts'
-import { Faults } from './fault.ts'
+import { checkDemo, type Demo } from './demo.ts'
+import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
-import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly kind: 'predictor'
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
-  /** Worked examples: earlier turns of the conversation, with a value for each field. */
-  readonly demos: readonly Readonly<Record<string, unknown>>[]
+  /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
+  readonly demos: readonly Demo[]
   readonly asking: Asking
+  /** The model with which DSPy optimised it. It is shown, and never asked. */
+  readonly savedModel?: string | undefined
 }
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> &
   AskingOptions<Out> & {
     /** What the model is to do, in place of the sentence that follows from the field names. */
     readonly instructions?: string
-    /** Worked examples, with a value for each field. */
-    readonly demos?: readonly (In & Out)[]
+    /** Worked examples. Each needs a value for one input and one output at least. */
+    readonly demos?: readonly Partial<In & Out>[]
   }
 
 type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
@@ -34,7 +36,7 @@ type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends ke
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or an option that isn't what it has to be
+ * @throws TypeError for a signature that can't be read, and for demos or other options that aren't what they have to be
  */
 export function predict<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -47,8 +49,8 @@ export function predict<const S extends string, const T extends Types = NoTypes>
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, that has a field `reasoning` of its own, or for an option that
- *   isn't what it has to be
+ * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos or other
+ *   options that aren't what they have to be
  */
 export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -72,8 +74,8 @@ function make(
 ): Predictor {
   const { instructions, demos = [] } = options
   const faults = new Faults()
-  for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
-    for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
+  for (const [index, demo] of demos.entries()) {
+    checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
   return {
@@ -81,7 +83,7 @@ function make(
     inputs,
     outputs,
     instructions,
-    demos: demos as Predictor['demos'],
+    demos: demos as readonly Demo[],
     asking: askingOf(options),
   }
 }
