@@ -7,9 +7,8 @@ import { text as readAll } from 'node:stream/consumers'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import stringWidth from 'string-width'
-import { predict } from '../src/core/predictor.ts'
-import { program } from '../src/core/program.ts'
 import { frame } from '../src/core/schemas.ts'
+import { retold, tooLong } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { Terminal } from './support/terminal.ts'
 import { type Exchange, echo, type Script, Upstream } from './support/upstream.ts'
@@ -182,30 +181,8 @@ test('--url asks a running service, and a run looks the same', async (t) => {
   await service.assertQuiet('ok')
 })
 
-/** A service whose answer is objected to once: the second attempt waits for the test. */
-const retelling = (t: TestContext) =>
-  Service.start(t, {
-    program: program(
-      {
-        aside: predict('question -> aside'),
-        ask: predict('question -> answer', {
-          attempts: 2,
-          check: ({ answer }) => (answer.includes('long') ? 'Say it shorter.' : undefined),
-        }),
-      },
-      async ({ aside, ask }, { question }) => {
-        await aside({ question })
-        return ask({ question })
-      },
-    ),
-    script: (exchange) => {
-      if (exchange.field === 'aside') exchange.answer({ aside: 'stays' })
-      else if (exchange.index === 1) exchange.answer({ answer: 'a long answer' })
-    },
-  })
-
 test('a row that begins anew is cleared, says why, and counts its attempts', async (t) => {
-  const service = await retelling(t)
+  const service = await Service.start(t, { program: retold, script: tooLong })
   const terminal = new Terminal(t, [ASK, '--url', service.url, 'why?'], {})
   const second = await service.upstream.request(2)
   const anew = await terminal.until((lines) => lines.some((line) => line.includes('begins anew')))
@@ -214,15 +191,15 @@ test('a row that begins anew is cleared, says why, and counts its attempts', asy
     anew[2] as string,
     /^\S \[ask, attempt 2\] +\d+\.\d s {2}The answer begins anew: Say it shorter\.$/,
   )
-  second.answer({ answer: 'brief' })
+  second.answer({ reasoning: '', answer: 'brief' })
   assert.equal(await terminal.exited, 0)
   const ended = await terminal.until((lines) => lines.at(-1) === 'brief')
   assert.match(ended[2] as string, /^✔ \[ask, attempt 2\] .* brief$/)
 })
 
 test('in a pipe a line says that a text is void', async (t) => {
-  const service = await retelling(t)
-  service.upstream.request(2).then((second) => second.answer({ answer: 'brief' }))
+  const service = await Service.start(t, { program: retold, script: tooLong })
+  service.upstream.request(2).then((second) => second.answer({ reasoning: '', answer: 'brief' }))
   const { stdout, stderr, code } = await pipe(['--url', service.url, 'why?'], {})
   assert.equal(stdout, 'brief\n')
   assert.deepEqual(stderr.split('\n').slice(1, -1), [
@@ -302,7 +279,7 @@ test('a run that fails says so in one line', async (t) => {
   const up = await upstream(t, (exchange) => exchange.refuse(401))
   const { stdout, stderr, code } = await pipe(['why?'], { OPENAI_BASE_URL: up.url })
   assert.deepEqual([code, stdout], [1, ''])
-  assert.match(stderr, /\n(ideas\.brainstorm|evidence\.probe): .*Check OPENAI_API_KEY\. \(upstream_auth\)\n$/)
+  assert.match(stderr, /\n(ideas\.brainstorm|evidence\.probe): .*Check OPENAI_API_KEY .*\(upstream_auth\)\n$/)
 })
 
 test('wrong words are answered with the usage', async () => {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { chainOfThought, predict } from '../src/core/predictor.ts'
 import { module, program } from '../src/core/program.ts'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
+import { retold, tooLong } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { completion, only } from './support/upstream.ts'
 
@@ -288,27 +289,7 @@ test('a text of many lines and long words is shown exactly', async (t) => {
 })
 
 test('what a reset voids is cleared, and the column says that it begins anew', async (t) => {
-  const retold = program(
-    {
-      aside: predict('question -> aside'),
-      ask: chainOfThought('question -> answer', {
-        attempts: 2,
-        check: ({ answer }) => (answer.includes('long') ? 'Say it shorter.' : undefined),
-      }),
-    },
-    async ({ aside, ask }, { question }) => {
-      await aside({ question })
-      return ask({ question })
-    },
-  )
-  const service = await Service.start(t, {
-    program: retold,
-    script: (exchange) => {
-      if (exchange.field === 'aside') return exchange.answer({ aside: 'stays' })
-      if (exchange.index === 1) return exchange.answer({ reasoning: 'at length', answer: 'a long answer' })
-      exchange.open() // the test writes the second attempt
-    },
-  })
+  const service = await Service.start(t, { program: retold, script: tooLong })
   const page = await openPage(t, service)
   await ask(page, 'why?')
   const second = await service.upstream.request(2)
@@ -319,6 +300,7 @@ test('what a reset voids is cleared, and the column says that it begins anew', a
   assert.equal(await written(page, 'aside').textContent(), 'stays')
 
   second
+    .open()
     .delta('[[ ## reasoning ## ]]\nbriefly\n\n[[ ## answer ## ]]\na much, much shorter ')
     .delta('one')
     .finish()
