@@ -131,8 +131,9 @@ class Attempts {
     if (hasSpoken) await this.#reset(objection)
   }
 
-  /** The LM with the objections in its prompt; notes what it writes. */
+  /** The LM with the objections in its prompt; notes what it writes. All of that is for further attempts alone. */
   #listening(lm: LM): LM {
+    if (this.#site.predictor.asking.attempts === 1) return lm
     const attempts = this
     this.#text = ''
     this.#hasBegun = false

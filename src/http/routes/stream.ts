@@ -62,8 +62,9 @@ function promptCheck(lm: LM, program: Program): (inputs: Values) => void {
   )
   return (inputs) => {
     const fits = opening.every(({ predictor }) => {
-      const messages = prompt(predictor, inputs)
-      return predictor.asking.roles.some((role) => lmFor(lm, role).fits?.(messages, predictor) ?? true)
+      return predictor.asking.roles.some(
+        (role) => lmFor(lm, role).fits?.(prompt(predictor, inputs), predictor) ?? true,
+      )
     })
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
