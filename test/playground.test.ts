@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { chainOfThought, predict } from '../src/core/predictor.ts'
 import { module, program } from '../src/core/program.ts'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
-import { retold, tooLong } from './support/programs.ts'
+import { retold } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { completion, only } from './support/upstream.ts'
 
@@ -289,9 +289,16 @@ test('a text of many lines and long words is shown exactly', async (t) => {
 })
 
 test('what a reset voids is cleared, and the column says that it begins anew', async (t) => {
-  const service = await Service.start(t, { program: retold, script: tooLong })
+  const service = await Service.start(t, {
+    program: retold,
+    script: (exchange) => exchange.field === 'aside' && exchange.answer({ aside: 'stays' }),
+  })
   const page = await openPage(t, service)
   await ask(page, 'why?')
+  const first = await service.upstream.request(1)
+  first.open().delta('[[ ## reasoning ## ]]\nat length\n\n[[ ## answer ## ]]\na long ans')
+  await holds(written(page, 'ask'), 'a long ans')
+  first.delta('wer').finish()
   const second = await service.upstream.request(2)
   await standsAt(page, 'ask', 'begins anew')
   await holds(written(page, 'ask'), '')

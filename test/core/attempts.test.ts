@@ -15,7 +15,7 @@ import { streamify } from '../../src/core/streamify.ts'
 import { DONE, FrameEncoder } from '../../src/wire/native.ts'
 import { cutAt, cuts } from '../support/corpus.ts'
 import type { Deltas } from '../support/lm.ts'
-import { stop, text, thought } from '../support/lm.ts'
+import { lmOf, silence, stop, text, thought } from '../support/lm.ts'
 import { framesOf, text as joined } from '../support/service.ts'
 
 const CODES = Object.keys(errorCodes) as ErrorCode[]
@@ -202,6 +202,37 @@ describe('attempts', () => {
       },
     )
     assert.ok(resets > 50 && successes > 50, `${resets} resets and ${successes} successes prove little`)
+  })
+
+  it('ask nobody else once a sibling has ended the run', async () => {
+    const tested = program(
+      {
+        fails: chainOfThought('question -> a'),
+        waits: chainOfThought('question -> b', { fallbacks: ['second'] }),
+      },
+      async ({ fails, waits }, { question }) => {
+        const [{ a }, { b }] = await Promise.all([fails({ question }), waits({ question })])
+        return { a, b, reasoning: '' }
+      },
+    )
+    let asked = 0
+    const lm = lmOf(async function* ({ signature, signal }) {
+      asked++
+      if (signature.outputs.at(-1)?.name === 'a') throw new RunError('upstream_error')
+      yield* silence({ signature, signal, usage: false })
+    })
+    const run = streamify(
+      tested,
+      { question: 'Q' },
+      {
+        lm: { ...lm, roles: new Map([['second', { ...lm }]]) },
+        signal: new AbortController().signal,
+        id: 'x',
+      },
+    )
+    await Array.fromAsync(run.frames)
+    await run.finished
+    assert.equal(asked, 2)
   })
 
   /** One call whose first request fails so, after some text or none, and whose others go well. */
