@@ -22,6 +22,11 @@ export function compose(
   const programs: Programs = { default: program, all: [program] }
   const predictors = programs.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
   const lm = createLM(config, predictors, log)
-  const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
+  const runs = new Runs({
+    lm,
+    adapter: config.LM_ADAPTER,
+    max: config.MAX_STREAMS,
+    timeoutMs: config.RUN_TIMEOUT_MS,
+  })
   return { lm, programs, runs }
 }

@@ -75,6 +75,7 @@ const variables = z.object({
   OPENAI_MODEL: z.string().default('gpt-5-mini'),
   LM: z.enum(['openai', 'local']).optional(),
   LM_HEADERS: endpointHeaders.optional(),
+  LM_ADAPTER: z.enum(['chat', 'json']).default('chat'),
   LOCAL_MODEL: z.string().optional(),
   LOCAL_THREADS: wholeNumber(1).optional(),
   CORS_ORIGIN: origins.optional(),

@@ -2,6 +2,7 @@
  * A predictor: a signature with instructions, worked examples, and how its model is asked. What calls a model with it
  * is in `call.ts`.
  */
+import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
 import { type Asking, type AskingOptions, askingOf } from './asking.ts'
 import { checkDemo, type Demo } from './demo.ts'
 import { Faults, step } from './fault.ts'
@@ -15,6 +16,8 @@ export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly kind: 'predictor'
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
+  /** The format of its completions; undefined where the service decides. */
+  readonly adapter: AdapterName | undefined
   /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
   readonly demos: readonly Demo[]
   readonly asking: Asking
@@ -26,6 +29,11 @@ export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In |
   AskingOptions<Out> & {
     /** What the model is to do, in place of the sentence that follows from the field names. */
     readonly instructions?: string
+    /**
+     * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make
+     * it write. Left out, the service decides (`LM_ADAPTER`).
+     */
+    readonly adapter?: AdapterName
     /** Worked examples. Each needs a value for one input and one output at least. */
     readonly demos?: readonly Partial<In & Out>[]
   }
@@ -70,9 +78,16 @@ export function chainOfThought<const S extends string, const T extends Types = N
 
 function make(
   { inputs, outputs }: Signature,
-  options: { instructions?: string; demos?: readonly object[] } & AskingOptions<AnyValues>,
+  options: {
+    instructions?: string
+    adapter?: AdapterName
+    demos?: readonly object[]
+  } & AskingOptions<AnyValues>,
 ): Predictor {
-  const { instructions, demos = [] } = options
+  const { instructions, adapter, demos = [] } = options
+  if (adapter !== undefined && !ADAPTER_NAMES.includes(adapter)) {
+    throw new TypeError(`There is no adapter '${adapter}'; there are ${ADAPTER_NAMES.join(' and ')}.`)
+  }
   const faults = new Faults()
   for (const [index, demo] of demos.entries()) {
     checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
@@ -83,6 +98,7 @@ function make(
     inputs,
     outputs,
     instructions,
+    adapter,
     demos: demos as readonly Demo[],
     asking: askingOf(options),
   }

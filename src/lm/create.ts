@@ -73,6 +73,7 @@ function createLocal(config: Config, warm: readonly Predictor[], log: (message: 
     modelPath: config.LOCAL_MODEL,
     threads: config.LOCAL_THREADS,
     warm,
+    adapter: config.LM_ADAPTER,
     log,
   })
   return withQueue(guarded(config, local), { slots: LOCAL_SLOTS, waiting: WAITING })

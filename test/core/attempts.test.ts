@@ -219,7 +219,7 @@ describe('attempts', () => {
     const lm = lmOf(async function* ({ signature, signal }) {
       asked++
       if (signature.outputs.at(-1)?.name === 'a') throw new RunError('upstream_error')
-      yield* silence({ signature, signal, usage: false })
+      yield* silence({ signature, adapter: 'chat', signal, usage: false })
     })
     const run = streamify(
       tested,

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { prompt } from '../../src/core/adapters/chat/prompt.ts'
 import { RunError } from '../../src/core/errors.ts'
-import type { Delta, LM } from '../../src/core/lm.ts'
+import type { Delta, Form, LM } from '../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../src/core/predictor.ts'
 
 type Deltas = AsyncIterable<readonly Delta[]>
@@ -22,8 +22,11 @@ export const reason = new RunError('client_closed')
 const forever = new AbortController().signal
 
 export function call(lm: LM, predictor: Predictor, inputs: Record<string, string>, signal = forever): Deltas {
-  return lm.stream(prompt(predictor, inputs), { signature: predictor, signal, usage: true })
+  return lm.stream(prompt(predictor, inputs), { ...inChat(predictor), signal, usage: true })
 }
+
+/** What the model is to write when {@link call} asks it. */
+export const inChat = (signature: Predictor): Form => ({ signature, adapter: 'chat' })
 
 export const writes = (deltas: readonly Delta[]) => deltas.some(({ type }) => type === 'text')
 

@@ -10,12 +10,14 @@ import OpenAI from 'openai'
 import { Agent, errors } from 'undici'
 import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
-import type { CallOptions, LM } from '../../core/lm.ts'
+import { type CallOptions, FormRefused, type LM } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'
 import { bodySettings, tokenLimitKey } from './body-settings.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
+import { RefusedForms } from './refused-forms.ts'
+import { responseFormat } from './response-format.ts'
 import { errorOfStatus } from './upstream-errors.ts'
 
 /**
@@ -85,12 +87,11 @@ export function createOpenAILM({
     }))
   const limitKey = tokenLimitKey(client.baseURL)
   const strike = striking([apiKey, ...secrets])
+  const refused = new RefusedForms()
 
   /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
-  const open = async (
-    messages: readonly Message[],
-    { signal, usage, settings = {} }: Pick<CallOptions, 'signal' | 'usage' | 'settings'>,
-  ) => {
+  const open = async (messages: readonly Message[], options: CallOptions) => {
+    const { signature, adapter, signal, usage, settings = {} } = options
     const { url, headers } = await envelope
     const asked = {
       ...bodySettings(settings, limitKey),
@@ -98,6 +99,7 @@ export function createOpenAILM({
       messages,
       stream: true,
       ...(usage && { stream_options: { include_usage: true } }),
+      ...(adapter === 'json' && { response_format: responseFormat(signature) }),
     }
     const answer = await post(dispatcher, url, {
       headers,
@@ -111,10 +113,17 @@ export function createOpenAILM({
     if (answer.status >= 300) {
       const words = await textOf(body)
       signal.throwIfAborted()
-      throw errorOfStatus(answer.status, new Headers(answer.headers as Record<string, string>), words, {
-        model,
-        strike,
-      })
+      const told = { model, strike }
+      const error = errorOfStatus(
+        answer.status,
+        new Headers(answer.headers as Record<string, string>),
+        words,
+        told,
+      )
+      if (adapter === 'json' && refused.note(error, answer.status, words, options)) {
+        throw new FormRefused('The endpoint takes no response_format.', { cause: error })
+      }
+      throw error
     }
     if (!/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
       body.destroy()
@@ -127,6 +136,8 @@ export function createOpenAILM({
     model: { provider: 'openai', name: model },
 
     close: () => dispatcher.destroy(),
+
+    takes: (form) => refused.takes(form),
 
     async *stream(messages, options) {
       const { signal, usage } = options

@@ -3,13 +3,17 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { LlamaContextSequence } from 'node-llama-cpp'
 import type { Message } from '../../../src/core/adapters/adapter.ts'
+import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { FieldParser } from '../../../src/core/adapters/chat/field-parser.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
+import { ADAPTER_NAMES } from '../../../src/core/adapters/names.ts'
 import { RunError } from '../../../src/core/errors.ts'
+import { Faults } from '../../../src/core/fault.ts'
 import type { Delta } from '../../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
 import type { Settings } from '../../../src/core/settings.ts'
 import { namesOf } from '../../../src/core/signature.ts'
+import { readValue } from '../../../src/core/typed-value.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
 import { codeOf } from '../../support/lm.ts'
 import {
@@ -19,6 +23,7 @@ import {
   type Completion,
   call,
   compose,
+  inChat,
   log,
   peek,
   question,
@@ -52,7 +57,7 @@ test('says what it is and what not to expect of it', () => {
 })
 
 test('foresees what fits, with room left for what is asked next', () => {
-  const fits = (question: string) => lm.fits(prompt(branch, { question }), branch)
+  const fits = (question: string) => lm.fits(prompt(branch, { question }), inChat(branch))
   assert.equal(fits(question), true)
   assert.equal(fits('Why is that so? '.repeat(120)), true)
   assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
@@ -98,12 +103,32 @@ test('can compose an answer from the longest question that fits and the longest 
   const seen = watch(t)
   const words = (count: number) => 'word '.repeat(count).trim()
   const tens = Array.from({ length: 100 }, (_, tenth) => tenth * 10)
-  const fits = (count: number) => lm.fits(prompt(branch, { question: words(count) }), branch)
+  const fits = (count: number) => lm.fits(prompt(branch, { question: words(count) }), inChat(branch))
   const most = tens.findLast(fits) as number
   assert.ok(most > 600)
   const field = words(190)
   await seen.peek(call(lm, compose, { question: words(most), brainstorm: field, evidence: field }))
 })
+
+const typed = chainOfThought(
+  'text, most: int -> things: list[str], count: int, mood: Literal["good", "bad"], sure: bool, share: Optional[float]',
+)
+for (const adapter of ADAPTER_NAMES) {
+  test(`writes values of their types, in the format of ${adapter}`, async () => {
+    const messages = adapters[adapter].prompt(typed, { text: 'Lava flows "fast".', most: 3 })
+    const { signal } = new AbortController()
+    const deltas = await all(lm.stream(messages, { signature: typed, adapter, signal, usage: false }))
+    const parser = adapters[adapter].parser(typed.outputs)
+    for (const delta of deltas) if (delta.type === 'text') parser.push(delta.text)
+    assert.ok(parser.isCompleted)
+    parser.end()
+    const faults = new Faults()
+    for (const { name, type } of typed.outputs) {
+      readValue(type, parser.texts[name] as string, `/${name}`, faults)
+    }
+    assert.equal(faults.toString(), '')
+  })
+}
 
 test('writes several completions at the same time', async () => {
   const events: string[] = []
@@ -160,6 +185,7 @@ test('obeys the settings that it can', async (t) => {
     all(
       lm.stream(prompt(brief, { question }), {
         signature: brief,
+        adapter: 'chat',
         signal: new AbortController().signal,
         usage: true,
         settings,
@@ -186,10 +212,18 @@ test('has its worked examples in a further attempt too', async (t) => {
     { role: 'assistant', content: 'Magma rises.' },
     { role: 'user', content: 'Say more.' },
   ]
-  await seen.peek(lm.stream(first, { signature: branch, signal: new AbortController().signal, usage: false }))
+  await seen.peek(
+    lm.stream(first, {
+      signature: branch,
+      adapter: 'chat',
+      signal: new AbortController().signal,
+      usage: false,
+    }),
+  )
   await seen.peek(
     lm.stream([...first, ...objection], {
       signature: branch,
+      adapter: 'chat',
       signal: new AbortController().signal,
       usage: false,
     }),

@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LlamaContextSequence } from 'node-llama-cpp'
+import { z } from 'zod'
+import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
+import { predict } from '../../../src/core/predictor.ts'
 import { createLocalLM } from '../../../src/lm/local/local.ts'
 import { localWeights } from '../../../src/lm/local/weights.ts'
 import { codeOf } from '../../support/lm.ts'
@@ -16,6 +19,7 @@ import {
   begun,
   call,
   compose,
+  inChat,
   log,
   peek,
   question,
@@ -28,7 +32,11 @@ import { brief } from '../../support/programs.ts'
 test('loads with its first call, and says so once to each that waits', async (t) => {
   const lm = createLocalLM({ log })
   t.after(() => lm.close())
-  assert.equal(lm.fits(prompt(brief, { question: 'Why? '.repeat(2000) }), brief), true, 'nobody knows yet')
+  assert.equal(
+    lm.fits(prompt(brief, { question: 'Why? '.repeat(2000) }), inChat(brief)),
+    true,
+    'nobody knows yet',
+  )
   const first = async () => {
     const iterator = call(lm, brief, { question })[Symbol.asyncIterator]()
     const [deltas, more] = [(await iterator.next()).value, (await iterator.next()).value]
@@ -50,7 +58,7 @@ test('is loaded before it has read the prompts, and reads them when nothing is a
   t.after(() => lm.close())
   await lm.load()
   assert.ok(seen.steps.length <= 1, `${seen.steps.length} steps were waited for`)
-  const fits = (question: string) => lm.fits(prompt(brief, { question }), brief)
+  const fits = (question: string) => lm.fits(prompt(brief, { question }), inChat(brief))
   assert.equal(fits('Why is that so? '.repeat(120)), true)
   assert.equal(fits('Why is that so? '.repeat(240)), false, 'compose could not read it')
 
@@ -61,6 +69,25 @@ test('is loaded before it has read the prompts, and reads them when nothing is a
     await seen.peek(call(lm, predictor, { question, brainstorm: 'a', evidence: 'b' }))
     assert.ok(seen.tokensRead < 100, `it read ${seen.tokensRead} tokens`)
   }
+})
+
+test('reads prompts ahead whose inputs have any type, as far as it knows a value of it', async (t) => {
+  const seen = watch(t)
+  const Code = z.string().regex(/^[a-z]{3}-\d{7}$/)
+  const signature = predict('k: int, tags: list[str], text -> answer', { adapter: 'json' })
+  const lm = createLocalLM({
+    warm: [signature, predict('code: Code -> answer', { types: { Code } })],
+    log: assert.fail,
+  })
+  t.after(() => lm.close())
+  await lm.load()
+  await seen.quiet()
+  assert.ok(seen.tokensRead > 200)
+  seen.steps = []
+  const messages = adapters.json.prompt(signature, { k: 5, tags: ['a'], text: 'A short one.' })
+  const { signal } = new AbortController()
+  await seen.peek(lm.stream(messages, { signature, adapter: 'json', signal, usage: false }))
+  assert.ok(seen.tokensRead < 100, `it read ${seen.tokensRead} tokens`)
 })
 
 test('lets a question go first, which goes on from what is read, and then reads the rest', async (t) => {
