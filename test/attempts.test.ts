@@ -147,6 +147,27 @@ describe('an answer in a broken format', () => {
     await service.assertQuiet('ok')
   })
 
+  it('is asked for again as JSON too, with the JSON as it was', async (t) => {
+    const tested = program(
+      { ask: predict('question -> answer, sure: bool', { attempts: 2, adapter: 'json' }) },
+      ({ ask }, { question }) => ask({ question }),
+    )
+    const broken = '{"answer": "a", "sure": "perhaps"}'
+    const service = await Service.start(t, {
+      program: tested,
+      script: inTurn(
+        (exchange) => exchange.open().deltas(broken).finish(),
+        (exchange) => exchange.open().deltas('{"answer": "b", "sure": true}').finish(),
+      ),
+    })
+    const frames = await service.ask('Q')
+    assert.deepEqual(predictionOf(frames).data, { answer: 'b', sure: true })
+    assert.equal(text(frames, 'ask', 'answer'), 'b')
+    assert.equal(resets(frames).length, 1)
+    assert.deepEqual(service.upstream.exchanges[1]?.body.messages[2], { role: 'assistant', content: broken })
+    await service.assertQuiet('ok')
+  })
+
   it('may have been nothing at all', async (t) => {
     const thinking = program(
       { ask: predict('question -> answer, more', { attempts: 2 }) },
