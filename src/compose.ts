@@ -1,27 +1,26 @@
 /** The parts that answer questions, made from the configuration: for the service, the console and the tests alike. */
 import type { Config } from './config.ts'
 import type { LM } from './core/lm.ts'
-import type { NamedProgram, Programs } from './core/program.ts'
+import type { Programs } from './core/program.ts'
 import { createLM } from './lm/create.ts'
-import { parallelComposer } from './programs/parallel-composer.ts'
+import { loadPrograms } from './programs/load.ts'
 import { Runs } from './runs/runs.ts'
 
 export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
 
-const BUILT_IN: NamedProgram = { name: 'parallel-composer', program: parallelComposer }
-
 /**
  * @param log for what takes a moment at the start
- * @param program in place of the service's own
+ * @param programs in place of those that the configuration names
+ * @throws ConfigError that names everything that is wrong with the configuration's programs
  */
-export function compose(
+export async function compose(
   config: Config,
   log: (message: string) => void,
-  program: NamedProgram = BUILT_IN,
-): Parts {
-  const programs: Programs = { default: program, all: [program] }
-  const predictors = programs.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
+  programs?: Programs,
+): Promise<Parts> {
+  const loaded = programs ?? (await loadPrograms(config, { log }))
+  const predictors = loaded.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
   const lm = createLM(config, predictors, log)
   const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
-  return { lm, programs, runs }
+  return { lm, programs: loaded, runs }
 }

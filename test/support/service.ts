@@ -90,10 +90,11 @@ export class Service {
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
-    const parts = compose(
+    const named = { name: 'program', program }
+    const parts = await compose(
       config,
       () => {},
-      program === parallelComposer ? undefined : { name: 'program', program },
+      program === parallelComposer ? undefined : { default: named, all: [named] },
     )
     const { lm, runs } = parts
     const app = await buildApp({ ...parts, config, logger, isLoaded: () => true, requestTimeoutMs })

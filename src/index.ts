@@ -1,0 +1,12 @@
+/** What `import … from 'tributary'` gives: what programs are written with. */
+export { chainOfThought, type Predictor, type PredictorOptions, predict } from './core/predictor.ts'
+export {
+  type BodyContext,
+  type Module,
+  module,
+  type Program,
+  type ProgramOptions,
+  program,
+  type Question,
+  type StatusMessages,
+} from './core/program.ts'
