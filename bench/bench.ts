@@ -1,8 +1,8 @@
 /**
- * The benchmark: the service and what it is compared with, each at the same job, in turns, in one run.
+ * The benchmark: the service and what it is compared with, each doing the same job, in turns, in one run.
  *
  *     npm run bench                                  everything; writes RESULTS.md
- *     npm run bench -- --quick                       a shorter look at most of it
+ *     npm run bench -- --quick                       a shorter version of most of it
  *     npm run bench -- --cell full-64 --peer obvious  some of it; names may be given more than once
  */
 import { writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { Peer, pinClient } from './processes.ts'
 import { profile, type Shares } from './profile.ts'
 import { aims, crowds, firstToken, fullSpeed, machine, paced, Results, shares } from './table.ts'
 
-/** What is measured of the service alone. */
+/** What is measured for the service alone. */
 const ALONE = ['crowds', 'profile']
 const CROWD_SIZES = [1_000, 5_000]
 
@@ -50,7 +50,7 @@ const effort = options.quick ? QUICK : WHOLE
 const chosenCells = chosen(cells, options.cell ?? (options.quick ? QUICK_CELLS : undefined))
 const chosenContenders = chosen(contenders, options.peer)
 
-// What is kept of one cell mustn't be collected in the middle of the next.
+// The garbage of one cell mustn't be collected in the middle of the next.
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
@@ -59,7 +59,7 @@ const seen: Crowd[] = []
 const began = performance.now()
 pinClient()
 
-const startUpstream = () => Peer.start([process.execPath, 'bench/upstream.ts'], { place: 'upstream' })
+const startUpstream = () => Peer.start([process.execPath, 'bench/upstream.ts'], { role: 'upstream' })
 
 async function measure(cell: Cell, contender: Contender, peer: Peer): Promise<void> {
   process.stderr.write(
@@ -68,7 +68,7 @@ async function measure(cell: Cell, contender: Contender, peer: Peer): Promise<vo
   const { measures, fault } = await cell.run(contender, peer, effort)
   results.add(cell.name, contender.name, measures, fault)
   collectGarbage()
-  await peer.idle() // what it still has to do isn't to be the next one's burden
+  await peer.idle() // what it still has to do mustn't slow down the next cell
 }
 
 async function repeat(): Promise<void> {

@@ -1,4 +1,4 @@
-/** What is measured: one cell at a time, of one contender, in one repetition. */
+/** What is measured: one cell at a time, for one contender, in one repetition. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from './clock.ts'
 import { leaveAll, openAll } from './crowd.ts'
@@ -7,17 +7,20 @@ import type { Contender } from './peers.ts'
 import type { Peer } from './processes.ts'
 import type { Script } from './text.ts'
 
-/** Numbers by what they say. Times in microseconds, memory in bytes. */
+/** Numbers by name. Times in microseconds, memory in bytes. */
 export type Measures = Readonly<Record<string, number>>
 
 export type Result = { readonly measures: Measures; readonly fault: string | undefined }
 
-/** How long it is looked at: at full speed; where it is paced, one completion; and first tokens, in runs. */
+/**
+ * How much is measured: milliseconds at full speed, milliseconds of one paced completion, and runs for the first
+ * token.
+ */
 export type Effort = { readonly windowMs: number; readonly completionMs: number; readonly samples: number }
 
 export type Cell = {
   readonly name: string
-  /** Whether it wants a process that has done nothing yet. */
+  /** Whether it needs a process that has done nothing yet. */
   readonly isFresh: boolean
   readonly run: (contender: Contender, peer: Peer, effort: Effort) => Promise<Result>
 }
@@ -25,7 +28,7 @@ export type Cell = {
 /** Tokens of each of a run's three completions, at full speed. */
 export const TOKENS = 2_000
 
-/** Tokens a second that one completion writes, where it is paced: a quick model. */
+/** Tokens a second of one paced completion: a fast model. */
 export const PACE = 100
 
 export const STREAMS = [1, 8, 64] as const
@@ -33,13 +36,13 @@ export const RATES = [1_000, 4_000, 20_000] as const
 export const IDLE = 500
 
 export const cells: readonly Cell[] = [
-  ...STREAMS.map((places) => ({
-    name: `full-${places}`,
+  ...STREAMS.map((slots) => ({
+    name: `full-${slots}`,
     isFresh: false,
     run: (contender: Contender, peer: Peer, { windowMs }: Effort) =>
       underLoad(contender, peer, {
         script: { tokens: TOKENS, rate: 0 },
-        places,
+        slots,
         spreadMs: 0,
         warmUpMs: windowMs / 2,
         windowMs,
@@ -51,7 +54,7 @@ export const cells: readonly Cell[] = [
     run: (contender: Contender, peer: Peer, { completionMs }: Effort) =>
       underLoad(contender, peer, {
         script: { tokens: (PACE * completionMs) / 1_000, rate: PACE },
-        places: Math.round(rate / PACE / completionsPerRun(contender)),
+        slots: Math.round(rate / PACE / completionsPerRun(contender)),
         spreadMs: 2 * completionMs,
         warmUpMs: 2.5 * completionMs,
         windowMs: 3 * completionMs,
@@ -61,12 +64,15 @@ export const cells: readonly Cell[] = [
   { name: 'idle', isFresh: true, run: (contender, peer) => memoryOf(contender, peer, IDLE) },
 ]
 
-/** At work at a time: two branches and then one call, of the same length; the upstream itself is asked for one. */
+/**
+ * Completions at a time, on average: two branches, then one call of the same length. The upstream itself is asked for
+ * one.
+ */
 const completionsPerRun = ({ name }: Contender) => (name === 'direct' ? 1 : 1.5)
 
 type Plan = {
   readonly script: Script
-  readonly places: number
+  readonly slots: number
   readonly spreadMs: number
   readonly warmUpMs: number
   readonly windowMs: number
@@ -116,10 +122,10 @@ async function firstToken(contender: Contender, peer: Peer, { samples }: Effort)
   return { measures: { first: quantile(warm, 0.5) }, fault }
 }
 
-/** The first token of every text that isn't paced. */
+/** Whether the first token of an unpaced text is there. */
 const hasToken = (bytes: Buffer) => bytes.includes('Once')
 
-/** What a stream costs that is open and says nothing: resident memory, before and with so many of them. */
+/** What an open, silent stream costs: resident memory before and with this many of them. */
 async function memoryOf(contender: Contender, peer: Peer, count: number): Promise<Result> {
   const warmUp = await ask(peer.url + contender.path, { tokens: 100, rate: 0 })
   await warmUp.closed
@@ -135,7 +141,7 @@ async function memoryOf(contender: Contender, peer: Peer, count: number): Promis
   }
 }
 
-/** @returns NaN where there are no numbers */
+/** @returns NaN if there are no numbers */
 export function quantile(numbers: readonly number[], share: number): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

@@ -1,22 +1,22 @@
-/** What many streams do to a service that has nothing else to do. */
+/** Many streams on a service that has nothing else to do. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from './clock.ts'
 import { ask, type Stream } from './load.ts'
 import type { Contender } from './peers.ts'
 import type { Peer } from './processes.ts'
 
-/** Connections that are opened at the same time: more than a listener's backlog would only measure that. */
+/** Connections opened at the same time. More than a listener's backlog would only measure the backlog. */
 const AT_ONCE = 100
 
 const hasStamp = (bytes: Buffer) => /\d{15};/.test(bytes.toString('latin1'))
 
-/** Asks so many times at once, for a token of each branch and then silence. */
+/** Asks this many times at once, for one token of each branch and then silence. */
 const askSome = (contender: Contender, peer: Peer, count: number) =>
   Promise.all(
     Array.from({ length: count }, () => ask(peer.url + contender.path, { tokens: 1, rate: 0, silent: true })),
   )
 
-/** Opens so many streams; each has brought a token. */
+/** Opens this many streams and waits until each has brought a token. */
 export async function openAll(contender: Contender, peer: Peer, count: number): Promise<Stream[]> {
   const open: Stream[] = []
   while (open.length < count) {
@@ -32,7 +32,7 @@ export async function leaveAll(streams: readonly Stream[]): Promise<void> {
   await Promise.all(streams.map(({ closed }) => closed))
 }
 
-/** What many streams do to a service that has nothing else to do. Memory is resident, in bytes, less garbage. */
+/** The measurements. Memory is resident, in bytes, after a garbage collection. */
 export type Crowd = {
   readonly count: number
   readonly openMs: number
@@ -46,9 +46,9 @@ export type Crowd = {
 }
 
 /**
- * Opens so many streams, leaves them, and then connects and leaves in storms.
+ * Opens `count` streams, leaves them, and then asks and leaves in storms.
  *
- * @param storms how many; each asks and leaves `count` times, as quickly as it can
+ * @param storms the number of storms; each asks and leaves `count` times, as fast as it can
  */
 export async function crowd(contender: Contender, peer: Peer, count: number, storms: number): Promise<Crowd> {
   const memory = async () => {

@@ -1,4 +1,4 @@
-/** The answers of the mock upstream: each event is an HTTP chunk of its own, as servers that flush every token send it. */
+/** The answers of the mock upstream. Each event is an HTTP chunk of its own, as from servers that flush every token. */
 import { tokensOf } from './text.ts'
 
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
@@ -17,7 +17,7 @@ const event = (delta: object, finishReason: string | null = null) =>
 /** The event of one token. */
 export const content = (text: string) => event({ content: text })
 
-/** What stands around the tokens: each library has its own idea of how a model answers. */
+/** What surrounds the tokens: each library expects its own format of an answer. */
 export type Format = { readonly before: string; readonly after: string }
 
 /** Nothing but the text. */

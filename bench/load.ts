@@ -1,5 +1,5 @@
 /**
- * The load: runs asked for on bare sockets. What comes is kept with its time and read only afterwards, since the
+ * The load: runs asked for on bare sockets. What arrives is kept with its time and read only afterwards, since the
  * client may share a processor with the upstream.
  */
 import { once } from 'node:events'
@@ -10,14 +10,14 @@ import { questionOf, type Script } from './text.ts'
 
 export type Arrival = { readonly at: number; readonly bytes: Buffer }
 
-/** One run, as it came. Times are in the shared clock's microseconds. */
+/** One run, as it arrived. Times are in microseconds of the shared clock. */
 export type Stream = {
   readonly script: Script
   readonly sentAt: number
   readonly arrivals: Arrival[]
-  /** The connection's end, whoever made it. */
+  /** Settles when the connection ends, whoever ended it. */
   readonly closed: Promise<void>
-  /** Settles with the first arrival for which this holds, or at the connection's end. */
+  /** Settles with the first arrival for which this holds, or when the connection ends. */
   readonly until: (holds: (bytes: Buffer) => boolean) => Promise<void>
   readonly leave: () => void
 }
@@ -32,7 +32,7 @@ export async function ask(url: string, script: Script): Promise<Stream> {
   const socket = connect(Number(port), hostname)
   socket.setNoDelay()
   await once(socket, 'connect')
-  socket.on('error', () => {}) // its close says the same
+  socket.on('error', () => {}) // 'close' follows
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
   const arrivals: Arrival[] = []
   socket.on('data', (bytes) => arrivals.push({ at: now(), bytes: bytes as Buffer }))
@@ -50,17 +50,17 @@ export async function ask(url: string, script: Script): Promise<Stream> {
   return { script, sentAt, arrivals, closed, until, leave: () => socket.destroy() }
 }
 
-/** Keeps so many runs going, one after the other in each place, until it is stopped. */
+/** Keeps this many runs going until it is stopped: each slot asks again when its run is over. */
 export class Load {
   readonly streams: Stream[] = []
   #isStopped = false
   readonly #open = new Set<Stream>()
 
   /**
-   * @param spreadMs over which the places start, so that runs aren't all at the same point
+   * @param spreadMs milliseconds over which the slots start, so that runs aren't all at the same point
    */
-  constructor(url: string, script: Script, { places, spreadMs }: { places: number; spreadMs: number }) {
-    for (let place = 0; place < places; place++) this.#fill(url, script, (place / places) * spreadMs)
+  constructor(url: string, script: Script, { slots, spreadMs }: { slots: number; spreadMs: number }) {
+    for (let slot = 0; slot < slots; slot++) this.#fill(url, script, (slot / slots) * spreadMs)
   }
 
   async #fill(url: string, script: Script, afterMs: number): Promise<void> {
@@ -75,7 +75,7 @@ export class Load {
     }
   }
 
-  /** Ends it, and leaves in the middle of the runs that are open. */
+  /** Stops, and leaves the open runs in the middle. */
   async stop(): Promise<void> {
     this.#isStopped = true
     const open = [...this.#open]

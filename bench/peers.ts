@@ -7,7 +7,7 @@ export const SERVICE = 'tributary'
 
 export type Contender = {
   readonly name: string
-  /** What it is, in the table. */
+  /** Its name in the table. */
   readonly title: string
   readonly path: string
   /** `nodeOptions`: for the service alone. */
@@ -15,7 +15,7 @@ export type Contender = {
   readonly read: typeof readFrames
 }
 
-/** Variables over the service's defaults: so many streams, and silences longer than the idle limit. */
+/** What the service's defaults don't allow: this many streams, and silences longer than the idle limit. */
 const ENVIRONMENT = {
   MAX_STREAMS: '10000',
   LM_FIRST_TOKEN_TIMEOUT_MS: '600000',
@@ -32,11 +32,11 @@ const service: Contender = {
   path: '/v1/stream',
   start: (upstream, nodeOptions = '') =>
     Peer.start(['npm', 'start'], {
-      place: 'service',
+      role: 'service',
       env: {
         ...ENVIRONMENT,
         OPENAI_BASE_URL: `${upstream.url}/v1`,
-        NODE_OPTIONS: `--inspect-port=0 ${nodeOptions}`, // any port, should it be asked to open one
+        NODE_OPTIONS: `--inspect-port=0 ${nodeOptions}`, // any port, if it is asked to open one
       },
       announcement: /(?=.*"msg":"Server listening at (http:[^"]+)").*"pid":(\d+)/,
     }),
@@ -50,20 +50,20 @@ function library(name: string, title: string): Contender {
     path: '/v1/stream',
     start: (upstream) =>
       Peer.start([process.execPath, `bench/peers/${name}.ts`], {
-        place: 'service',
+        role: 'service',
         env: { UPSTREAM: `${upstream.url}/v1`, NODE_ENV: 'production' },
       }),
     read: readFrames,
   }
 }
 
-/** The version that is installed of a package of this folder. */
+/** The installed version of a package in this folder. */
 function versionOf(name: string): string {
   const file = new URL(`node_modules/${name}/package.json`, import.meta.url)
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
-/** What copies bytes: nothing of it can be read as frames. */
+/** A contender that copies bytes, which can't be read as frames. */
 const copying = (title: string, name: string, path: string, start: Contender['start']): Contender => ({
   name,
   title,

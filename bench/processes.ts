@@ -1,4 +1,6 @@
-/** The processes under test: each pinned to a processor of its own where the machine can, and measured from outside. */
+/**
+ * The processes under test: each pinned to a processor of its own if the machine allows it, and measured from outside.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -6,7 +8,7 @@ import { availableParallelism } from 'node:os'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Which processor is whose. The service has one to itself; with two, upstream and client share the other. */
+/** Which processor each gets. The service has one to itself; if there are two, upstream and client share the other. */
 const [FOR_SERVICE, FOR_UPSTREAM, FOR_CLIENT] = availableParallelism() > 2 ? [2, 0, 1] : [1, 0, 0]
 
 /** Whether processes can be pinned here, by util-linux's taskset. */
@@ -25,7 +27,7 @@ export function pinClient(): void {
   if (isPinned) execFileSync('taskset', ['-a', '-p', '-c', String(FOR_CLIENT), String(process.pid)])
 }
 
-export type Place = 'service' | 'upstream'
+export type Role = 'service' | 'upstream'
 
 /** Clock ticks a second in /proc: fixed at 100 in Linux's interface to programs. */
 const TICKS = 100
@@ -45,19 +47,19 @@ export class Peer {
   /**
    * Starts a process, and waits until it serves.
    *
-   * @param announcement what it prints then: an address in the first group, and its process id in the second where
-   *   that isn't the id of what was started
+   * @param announcement what it prints then: an address in the first group, and in the second its process id, unless
+   *   that is the id of what was started
    * @throws Error with what it printed, if it ends before that
    */
   static start(
     command: readonly string[],
     {
-      place,
+      role,
       env = {},
       announcement = /listening on (\S+)/,
-    }: { place: Place; env?: Record<string, string>; announcement?: RegExp },
+    }: { role: Role; env?: Record<string, string>; announcement?: RegExp },
   ): Promise<Peer> {
-    const processor = place === 'service' ? FOR_SERVICE : FOR_UPSTREAM
+    const processor = role === 'service' ? FOR_SERVICE : FOR_UPSTREAM
     const [file, ...args] = isPinned ? ['taskset', '-c', String(processor), ...command] : command
     const child = spawn(file as string, args, {
       cwd: new URL('..', import.meta.url),
@@ -73,7 +75,7 @@ export class Peer {
         printed += bytes
         const match = announcement.exec(printed)
         if (!match) return
-        child.stdout?.off('data', onOutput).resume() // a log that nobody takes may hold up its process
+        child.stdout?.off('data', onOutput).resume() // a log that nobody reads may hold up its process
         resolve(new Peer(match[1] as string, Number(match[2] ?? child.pid), child))
       }
       child.stdout?.on('data', onOutput)
@@ -82,7 +84,7 @@ export class Peer {
     })
   }
 
-  /** Processor time it has used so far, in microseconds; NaN where the system doesn't tell. */
+  /** Processor time used so far, in microseconds; NaN if the system doesn't tell. */
   get cpu(): number {
     try {
       const fields = readFileSync(`/proc/${this.#pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
@@ -92,7 +94,7 @@ export class Peer {
     }
   }
 
-  /** Resident memory in bytes; NaN where the system doesn't tell. */
+  /** Resident memory in bytes; NaN if the system doesn't tell. */
   get memory(): number {
     try {
       const status = readFileSync(`/proc/${this.#pid}/status`, 'latin1')
@@ -102,7 +104,7 @@ export class Peer {
     }
   }
 
-  /** Collects its garbage by way of the inspector, as nothing else of a process can be asked to from outside. */
+  /** Collects its garbage through the inspector, the only way to ask for that from outside. */
   async collectGarbage(): Promise<void> {
     if (!this.#inspector) {
       process.kill(this.#pid, 'SIGUSR1')
@@ -128,9 +130,9 @@ export class Peer {
   }
 
   /**
-   * Ends it, as far as it still runs.
+   * Ends it, if it still runs.
    *
-   * @param signal SIGTERM for one that has something to write down first
+   * @param signal SIGTERM if it has something to write first
    */
   async stop(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return

@@ -1,4 +1,4 @@
-/** Where the service's time goes at full speed: a sampled profile of the process, by whose code it was in. */
+/** Where the service's time goes at full speed: a sampled profile of the process, by owner of the code. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { Load } from './load.ts'
 import type { Contender } from './peers.ts'
 import type { Peer } from './processes.ts'
 
-/** What `--cpu-prof` writes, as far as it is read here; times in microseconds of the monotonic clock. */
+/** The part of `--cpu-prof`'s output that is read here. Times are in microseconds of the monotonic clock. */
 type Profile = {
   readonly startTime: number
   readonly nodes: readonly {
@@ -20,12 +20,12 @@ type Profile = {
   readonly timeDeltas: readonly number[]
 }
 
-/** Whose code it is, by where it stands; the first that fits. */
+/** Whose code it is, by its URL; the first match counts. */
 const OWNERS: readonly [owner: string, fits: (functionName: string, url: string) => boolean][] = [
   ['garbage collection', (name) => name === '(garbage collector)'],
   ['reading events: src/lm', (_, url) => url.includes('/src/lm/')],
   ['fields, frames, hand-off: src/core', (_, url) => url.includes('/src/core/')],
-  ['encoding and writing: src/wire, src/routes', (_, url) => /\/src\/(wire|routes)\//.test(url)],
+  ['encoding and writing: src/wire, src/http', (_, url) => /\/src\/(wire|http)\//.test(url)],
   ['undici', (_, url) => url.includes('/undici/') || url.startsWith('wasm:')],
   ['other packages', (_, url) => url.includes('/node_modules/')],
   ["Node's HTTP, streams and buffers", (_, url) => url.startsWith('node:')],
@@ -33,18 +33,18 @@ const OWNERS: readonly [owner: string, fits: (functionName: string, url: string)
   ['system calls, decoding, JSON: native code', () => true],
 ]
 
-/** Shares of the time in which the process was at work, by owner, most first. */
+/** Shares of the process's working time by owner, largest first. */
 export type Shares = readonly (readonly [owner: string, share: number])[]
 
-/** @returns undefined where no profile came of it */
+/** @returns undefined if there is no profile */
 export async function profile(service: Contender, upstream: Peer): Promise<Shares | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'))
   try {
     const options = `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${folder}`
     const peer = await service.start(upstream, options)
-    const places = STREAMS.at(-1) as number
+    const slots = STREAMS.at(-1) as number
     const script = { tokens: TOKENS, rate: 0 }
-    const load = new Load(peer.url + service.path, script, { places, spreadMs: 0 })
+    const load = new Load(peer.url + service.path, script, { slots, spreadMs: 0 })
     await sleep(2_000)
     const from = now()
     await sleep(2_000)

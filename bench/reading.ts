@@ -1,4 +1,4 @@
-/** What a run's bytes say: which tokens came when, and whether they are exactly what the upstream's model wrote. */
+/** Reads a run's bytes: which tokens came when, and whether they are exactly what the upstream's model wrote. */
 import { StringDecoder } from 'node:string_decoder'
 import { answerOf, PLAIN } from './events.ts'
 import type { Stream } from './load.ts'
@@ -7,9 +7,9 @@ import { STAMP, tokensOf } from './text.ts'
 export type Reading = {
   /** Tokens by the time of their arrival. */
   readonly tokens: { readonly at: number; readonly count: number }[]
-  /** For paced runs: how long each token took from upstream to client, with the time of its arrival. */
+  /** For paced runs: how long each token took from upstream to client, with its time of arrival. */
   readonly delays: { readonly at: number; readonly micros: number }[]
-  /** What isn't as it has to be. */
+  /** What is wrong with the answer. */
   readonly fault: string | undefined
 }
 
@@ -66,7 +66,7 @@ interface Lane {
   readonly text: string
   /** @returns how many tokens this completes */
   add(chunk: string): number
-  /** Whether what came so far is what the model wrote so far. */
+  /** Whether everything so far is what the model wrote so far. */
   readonly isExact: boolean
   readonly isWhole: boolean
 }
@@ -84,7 +84,7 @@ function writtenOf(count: number) {
   return known
 }
 
-/** A completion whose text is known beforehand. */
+/** A completion whose text is known in advance. */
 class WrittenLane implements Lane {
   text = ''
   #count = 0
@@ -110,7 +110,7 @@ class WrittenLane implements Lane {
   }
 }
 
-/** A completion of time stamps. */
+/** A completion of timestamps. */
 class StampedLane implements Lane {
   text = ''
   readonly #total: number
@@ -139,7 +139,7 @@ class StampedLane implements Lane {
   }
 }
 
-/** The text in HTTP's chunks (RFC 9112 §7.1), with the time at which each piece came. */
+/** The text in HTTP chunks (RFC 9112 §7.1), with the time of each piece. */
 function* dechunked({ arrivals }: Stream): Generator<{ at: number; bytes: string }> {
   const decoder = new StringDecoder('utf8')
   let rest: Buffer = Buffer.alloc(0)
@@ -167,7 +167,7 @@ function* dechunked({ arrivals }: Stream): Generator<{ at: number; bytes: string
       left -= piece.length
       input = input.subarray(piece.length)
       if (!isWhole && left <= 2) {
-        // The line end is still to come, in part or whole; keep it together.
+        // Part or all of the line end is still to come; keep it together.
         yield { at, bytes: decoder.write(piece.subarray(0, piece.length - (2 - left))) }
       } else {
         yield { at, bytes: decoder.write(isWhole ? piece.subarray(0, piece.length - 2) : piece) }
@@ -178,7 +178,7 @@ function* dechunked({ arrivals }: Stream): Generator<{ at: number; bytes: string
   }
 }
 
-/** Bytes that were copied and not parsed: unpaced tokens are counted by their share of an answer's bytes. */
+/** Bytes that were copied without parsing. Unpaced tokens are counted by their share of an answer's bytes. */
 export function readBytes({ script, arrivals }: Stream): Reading {
   const share = script.tokens / answerOf(PLAIN, script.tokens).length
   const reading = {

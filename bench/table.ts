@@ -1,4 +1,4 @@
-/** What was measured, as tables of Markdown. */
+/** The measurements as Markdown tables. */
 import { cpus, totalmem } from 'node:os'
 import { IDLE, type Measures, PACE, quantile, RATES, STREAMS, TOKENS } from './cells.ts'
 import type { Crowd } from './crowd.ts'
@@ -6,7 +6,7 @@ import { type Contender, SERVICE } from './peers.ts'
 import { isPinned } from './processes.ts'
 import type { Shares } from './profile.ts'
 
-/** All repetitions of every cell, by cell and contender; and what was wrong, where something was. */
+/** All repetitions of every cell, by cell and contender, and the faults that were found. */
 export class Results {
   readonly #measures = new Map<string, Measures[]>()
   readonly #faults = new Map<string, string>()
@@ -22,7 +22,7 @@ export class Results {
     return this.#faults.get(contender)
   }
 
-  /** Of all repetitions; none where it wasn't measured. */
+  /** One measure of all repetitions; empty if it wasn't measured. */
   all(cell: string, contender: string, measure: string): number[] {
     const of = this.#measures.get(`${cell} ${contender}`) ?? []
     return of.map((measures) => measures[measure] ?? Number.NaN).filter((value) => !Number.isNaN(value))
@@ -43,7 +43,7 @@ const kilobytes: Format = (bytes) => whole(bytes / 1_000)
 const percent: Format = (share) => (Number.isNaN(share) ? '–' : `${Math.round(100 * share)} %`)
 const times: Format = (ratio) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0))
 
-/** The median, and from where to where it went. */
+/** The median, and the range in brackets. */
 function spread(values: readonly number[], format: Format): string {
   if (values.length === 0) return '–'
   const median = format(quantile(values, 0.5))
@@ -58,7 +58,7 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   )
 }
 
-/** A row for each contender, or what was wrong with what it sent: a quick answer that is wrong doesn't count. */
+/** A row for each contender, or the fault in what it sent: a fast answer that is wrong doesn't count. */
 function rows(
   results: Results,
   contenders: readonly Contender[],
@@ -71,7 +71,7 @@ function rows(
   })
 }
 
-/** How many times as much as another the service does: of rates, more is better; of costs, less. */
+/** How many times better the service is than another: more is better for rates, less for costs. */
 const ratio =
   (results: Results, cell: string, measure: string, better: 'more' | 'less') => (name: string) => {
     const [service, other] = [SERVICE, name].map((one) => results.median(cell, one, measure)) as [
@@ -87,9 +87,9 @@ export function fullSpeed(results: Results, contenders: readonly Contender[]): s
   const rate = (cell: string) => (name: string) => spread(results.all(cell, name, 'rate'), thousands)
   return [
     `## Full speed\n`,
-    `Tokens a second through one processor, the upstream as fast as it can: two branches and a compose for each`,
-    `question, ${whole(TOKENS)} tokens each. CPU is the process's own time; a process that isn't busy all the time waits for the`,
-    `processor that upstream and client share. The last column compares tokens for each second of processor time.\n`,
+    `Tokens a second through one processor, with the upstream writing as fast as it can: two branches and a compose for`,
+    `each question, ${whole(TOKENS)} tokens each. CPU is the process's own time. A process that isn't always busy is waiting for the`,
+    `processor that upstream and client share. The last column compares tokens per second of processor time.\n`,
     table(
       ['', ...STREAMS.map((count) => `${count} at once`), 'CPU µs a token', 'busy', 'Tributary does ×'],
       rows(results, contenders, [
@@ -110,8 +110,8 @@ export function paced(results: Results, contenders: readonly Contender[], rate: 
   }
   return [
     `## ${whole(rate)} tokens a second\n`,
-    `Each completion at ${PACE} tokens a second. Times from the upstream's write to the client's read, in milliseconds;`,
-    `added is what they are more than without a service, by medians: below zero, the load's own noise is greater.\n`,
+    `Each completion at ${PACE} tokens a second. Times are from the upstream's write to the client's read, in milliseconds.`,
+    `Added is the difference of the medians with and without a service; below zero, the load's own noise is larger.\n`,
     table(
       ['', 'delivered', 'p50', 'p99', 'p50 added', 'p99 added', 'CPU µs a token', 'CPU × Tributary’s'],
       rows(results, contenders, [
@@ -131,8 +131,8 @@ export function firstToken(results: Results, contenders: readonly Contender[]): 
   const direct = results.median('first-token', 'direct', 'first')
   return [
     `## First token, and memory\n`,
-    `One client: from the request to the first token, in milliseconds, on a connection that is open. Memory: resident,`,
-    `by each of ${IDLE} streams that are open and silent, with both their upstream connections.\n`,
+    `One client: from the request to the first token, in milliseconds, on an open connection. Memory: resident, for each`,
+    `of ${IDLE} streams that are open and silent, including both of its upstream connections.\n`,
     table(
       ['', 'first token', 'added', 'kB a silent stream'],
       rows(results, contenders, [
@@ -152,10 +152,10 @@ export function shares(shares: Shares): string {
   const last = STREAMS.at(-1)
   return [
     '## Where the time goes\n',
-    `Tributary at full speed, ${last} streams at once: samples of its main thread, by whose code it was in. What the kernel does`,
-    `outside of calls, and the garbage collector's other threads, are not in it. A token that is copied is moved by the kernel`,
-    `alone, in reads of hundreds. One that is passed on is decoded, checked, matched against the markers, kept for the`,
-    `prediction, counted, put into a frame and encoded: no part of it stands out, and each costs more than the copy.\n`,
+    `Tributary at full speed, ${last} streams at once: samples of its main thread, by owner of the code. They leave out what the`,
+    `kernel does outside of calls, and the garbage collector's other threads. A copied token is moved by the kernel alone, in`,
+    `reads of hundreds. A token that is passed on is decoded, checked, matched against the markers, kept for the prediction,`,
+    `counted, put into a frame and encoded. No part stands out, and each costs more than the copy.\n`,
     table(
       ['', 'share'],
       shares.map(([owner, share]) => [owner, percent(share)]),
@@ -168,8 +168,8 @@ const megabytes: Format = (bytes) => `${whole(bytes / 1_000_000)} MB`
 export function crowds(crowds: readonly Crowd[]): string {
   return [
     `## Many streams\n`,
-    `Tributary alone: so many streams opened, all silent, left; then storms in which as many connect and leave, a hundred at
-a time. Resident memory, after a collection: left to itself, V8 collects later.\n`,
+    `Tributary alone: this many streams are opened, stay silent and are left. Then come storms in which as many connect and
+leave, a hundred at a time. Memory is resident, after a garbage collection; left to itself, V8 collects later.\n`,
     table(
       ['streams', 'opened in', 'kB each', 'CPU while silent', 'before', 'open', 'left', 'after each storm'],
       crowds.map((one) => [
@@ -186,7 +186,7 @@ a time. Resident memory, after a collection: left to itself, V8 collects later.\
   ].join('\n')
 }
 
-/** What the service aims at, and whether this run got there. */
+/** The service's aims, and whether this run met them. */
 export function aims(results: Results): string {
   const full = `full-${STREAMS.at(-1)}`
   const fast = `paced-${RATES.at(-1)}`
@@ -200,7 +200,7 @@ export function aims(results: Results): string {
     ['30 × the AI SDK', perCpu('ai-sdk'), (value) => value >= 30, times],
     ['30 × LangGraph.js', perCpu('langgraph'), (value) => value >= 30, times],
     [
-      // Not what is added to it: the load's own noise is often greater than that.
+      // Not the added time: the load's own noise is often larger than that.
       `p99 at ${whole(RATES.at(-1) ?? 0)} tokens/s ≤ 20 ms, the load's noise included`,
       results.median(fast, SERVICE, 'p99') / 1_000,
       (value) => value <= 20,
@@ -241,7 +241,7 @@ export function machine(repetitions: number, seconds: number): string {
     `${cpu?.model.trim()}, ${others.length + 1} processors, ${pinned}; ${Math.round(totalmem() / 2 ** 30)} GiB;`,
     `${process.platform} ${process.arch}, Node ${process.versions.node};`,
     `${new Date().toISOString().slice(0, 10)}; ${repetitions} interleaved repetition${repetitions === 1 ? '' : 's'}, ${Math.round(seconds / 60) || '<1'} min.`,
-    `Each number is the median, in brackets the least and the most. Machines differ; ratios hold better. Every stream that a`,
-    `service sent was checked to be what the model wrote, character for character; one that isn't takes its row out.`,
+    `Each number is the median, with the range in brackets. Machines differ; ratios hold better. Every stream that a service`,
+    `sent was compared with what the model wrote, character for character; a single difference takes its row out.`,
   ].join(' ')
 }

@@ -1,9 +1,9 @@
 /**
- * What the mock upstream's model writes, and what a client must therefore receive: known to both, so that every
- * character can be checked.
+ * What the mock upstream's model writes, and so what a client must receive. Both know it, so that every character can
+ * be checked.
  */
 
-/** Tokens as models cut them: words with their space, punctuation, line ends, quotes, a little beyond ASCII. */
+/** Tokens as models split text: words with their space, punctuation, line ends, quotes, a little beyond ASCII. */
 const VOCABULARY = [
   ...' the| of| and| to| a| in| is| that| for| it| with| as| on| stream| branch| ideas| evidence| at'.split(
     '|',
@@ -18,7 +18,8 @@ const VOCABULARY = [
 
 /**
  * @param count tokens
- * @returns the same ones each time; neither end of them is white space, which a field's value would lose
+ * @returns the same tokens each time; the text neither begins nor ends with white space, which a field's value would
+ *   lose
  */
 export function tokensOf(count: number): string[] {
   let seed = 42
@@ -31,17 +32,17 @@ export function tokensOf(count: number): string[] {
   return tokens
 }
 
-/** A paced token: when it was written, in the shared clock's microseconds. */
+/** A paced token: when it was written, in microseconds of the shared clock. */
 export const STAMP = /(\d{15});/g
 export const stamp = (micros: number) => `${String(micros).padStart(15, '0')};`
 
-/** What a run asks of the upstream. It travels in the question, and so through every peer's prompts. */
+/** What a run asks of the upstream. It travels in the question, and so through every contender's prompts. */
 export type Script = {
-  /** Of each of the run's three completions. */
+  /** Tokens of each of the run's three completions. */
   readonly tokens: number
-  /** Tokens a second of each completion; 0 for as fast as it goes. */
+  /** Tokens a second of each completion; 0 for as fast as possible. */
   readonly rate: number
-  /** Whether the upstream falls silent after these tokens and leaves its stream open. */
+  /** Whether the upstream goes silent after these tokens and leaves its stream open. */
   readonly silent?: boolean
 }
 

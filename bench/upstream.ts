@@ -1,6 +1,6 @@
 /**
- * An OpenAI-compatible endpoint that is never the bottleneck: bare sockets, answers made beforehand. What it
- * writes, and how fast, a request's question says.
+ * An OpenAI-compatible endpoint that is never the bottleneck: bare sockets, and answers made in advance. A request's
+ * question says what it writes, and how fast.
  */
 import { createServer, type Socket } from 'node:net'
 import { now } from './clock.ts'
@@ -17,7 +17,7 @@ type Paced = { readonly socket: Socket; left: number; due: number; readonly ever
 const paced = new Set<Paced>()
 const [beforeStamp, afterStamp] = content(stamp(0)).split(stamp(0)) as [string, string]
 
-/** Writes what is due, every millisecond as long as there is anything. */
+/** Writes what is due, every millisecond while there is anything to write. */
 let timer: NodeJS.Timeout | undefined
 function write(): void {
   timer ??= setInterval(write, 1)
@@ -51,7 +51,7 @@ function answer(socket: Socket, body: string, isLast: boolean): void {
   }
   socket.write(opening(format))
   const every = rate === 0 ? 0 : 1_000_000 / rate
-  // Not all at the same moment, however they came.
+  // Not all at the same moment, even if they came together.
   const one = { socket, left: tokens, due: now() + Math.random() * every, every, end }
   paced.add(one)
   write()
@@ -74,7 +74,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       answer(socket, body.subarray(0, length).toString(), head.includes('connection: close'))
     }
   })
-  socket.on('error', () => {}) // whoever asked may leave
+  socket.on('error', () => {}) // the client may leave
 })
 
 listen(server)

@@ -1,4 +1,4 @@
-/** Makes the typed client's package folder `dist/client`: one module, its types, and a package.json for npm pack. */
+/** Makes `dist/client`, the typed client as a package: one module, its types, and a package.json for npm pack. */
 import './build.ts'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 

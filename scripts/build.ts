@@ -1,6 +1,6 @@
 /**
- * Makes what browsers get, `dist/browser`, where it is missing or older than what it is made of. The bundler is loaded
- * only then, so that a start with nothing to build loses some 50 ms. `npm start` runs this first, and the tests too.
+ * Builds the files for browsers, `dist/browser`, if they are missing or older than their sources. The bundler is loaded
+ * only then, so that a start with nothing to build loses only some 50 ms. `npm start` and the tests run this first.
  */
 import { mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
 
@@ -8,7 +8,7 @@ const ROOT = new URL('../', import.meta.url)
 const FOLDER = new URL('dist/browser/', ROOT)
 const OUTPUTS = ['client.js', 'client.d.ts', 'index.html', 'page.css', 'page.svg', 'page.js'] as const
 
-/** The lock file stands for the packages: those that are joined, and those that join. */
+/** The lock file stands for the packages: those that are bundled, and the bundler. */
 const SOURCES = ['src/client', 'src/core', 'src/playground', 'scripts/browser', 'package-lock.json']
 
 export type Output = (typeof OUTPUTS)[number]
@@ -21,14 +21,14 @@ async function isFresh(): Promise<boolean> {
   return Math.min(...built) > Math.max(...sources)
 }
 
-/** When a file, or anything in a folder, was changed; the folders themselves tell of what was deleted. */
+/** When a file, or anything in a folder, last changed. The folders' own times show deletions. */
 async function newest(url: URL): Promise<number> {
   const inside = await readdir(url, { recursive: true }).catch(() => [])
   const times = inside.map((path) => modified(new URL(`${url.href}/${path}`)))
   return Math.max(...(await Promise.all([modified(url), ...times])))
 }
 
-/** In milliseconds; of what doesn't exist, 0. */
+/** In milliseconds; 0 for what doesn't exist. */
 async function modified(url: URL): Promise<number> {
   return await stat(url).then(
     ({ mtimeMs }) => mtimeMs,
@@ -37,18 +37,18 @@ async function modified(url: URL): Promise<number> {
 }
 
 async function build(): Promise<void> {
-  const began = new Date() // what is changed from now on is newer than what is built
+  const began = new Date() // anything that changes from now on is newer than the build
   const { browserFiles } = await import('./browser/files.ts').catch((error: Error) => {
-    const [fault] = error.message.split('\n', 1)
+    const [reason] = error.message.split('\n', 1)
     console.error(
-      `What browsers get can't be built: ${fault}. Run \`npm ci --include=dev --include=optional\`.`,
+      `The files for browsers can't be built: ${reason}. Run \`npm ci --include=dev --include=optional\`.`,
     )
     process.exit(1)
   })
   const files = await browserFiles()
   await mkdir(FOLDER, { recursive: true })
   for (const name of OUTPUTS) {
-    // Other processes may be building, and services reading: a file is there whole or not at all.
+    // Other processes may be building or reading: a file must be there whole or not at all.
     const draft = new URL(`.${name}.${process.pid}`, FOLDER)
     await writeFile(draft, files[name])
     await utimes(draft, began, began)

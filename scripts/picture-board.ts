@@ -1,4 +1,4 @@
-/** Makes docs/board.svg: the console's board at the end of a real run, as it stood in a pseudo-terminal. */
+/** Makes docs/board.svg: the console's board at the end of a real run in a pseudo-terminal. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { spawn } from '@lydell/node-pty'
@@ -9,7 +9,7 @@ const COLUMNS = 100
 const CELL = { width: 8.4, height: 19 }
 const PADDING = 16
 
-/** The palette's colours that the board uses, on a dark ground. */
+/** The terminal colours that the board uses, for a dark background. */
 const COLOURS: Readonly<Record<number, string>> = { 1: '#ff7b72', 2: '#7ee787', 3: '#e3b341', 6: '#76e3ea' }
 
 const root = fileURLToPath(new URL('../', import.meta.url))
@@ -29,7 +29,7 @@ await new Promise<void>((resolve) => screen.write('', resolve))
 
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-/** One row of the screen as text elements, one for each run of cells that look the same. */
+/** One row of the screen as text elements, one for each stretch of cells that look the same. */
 function row(y: number): string {
   const line = screen.buffer.active.getLine(y)
   const runs: { x: number; text: string; colour: string; dim: boolean }[] = []

@@ -1,4 +1,4 @@
-/** Makes docs/page.png: the page at the end of a real run, of whichever model the environment sets. */
+/** Makes docs/page.png: the page at the end of a real run, with whichever model the environment chooses. */
 import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
@@ -32,8 +32,8 @@ try {
   await page.getByLabel('Question').fill(QUESTION)
   await page.keyboard.press('Enter')
   await page.locator('.timeline .total:not([data-phase="running"])').waitFor({ timeout: 280_000 })
-  const ending = await page.locator('.timeline .total').getAttribute('data-phase')
-  if (ending !== 'done') throw new Error(`The run has ${ending}.`)
+  const phase = await page.locator('.timeline .total').getAttribute('data-phase')
+  if (phase !== 'done') throw new Error(`The run has ${phase}.`)
   await page.getByLabel('Question').blur()
   await mkdir(`${root}docs`, { recursive: true })
   await page.screenshot({ path: `${root}docs/page.png`, fullPage: true })
@@ -42,12 +42,12 @@ try {
   service.kill()
 }
 
-/** The address in the line of the log that says where the service listens. */
+/** The address in the log line that says where the service listens. */
 async function addressOf(log: NodeJS.ReadableStream): Promise<string> {
   for await (const line of createInterface({ input: log })) {
     const address = /Server listening at (http:\/\/[\d.:]+)/.exec(line)?.[1]
     if (address === undefined) continue
-    log.resume() // what else it says may not fill the pipe
+    log.resume() // the rest of the log must not fill the pipe
     return address
   }
   throw new Error('The service ended before it listened.')

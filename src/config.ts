@@ -1,13 +1,13 @@
 /**
- * Every variable of the environment, its default and its check. Nothing else reads the environment; an empty
- * variable counts as unset.
+ * Every environment variable, its default and its check. Nothing else reads the environment. An empty variable counts
+ * as unset.
  */
 import { z } from 'zod'
 
 /** A client's key, and the name that stands for it in the log. */
 export type ApiKey = { readonly name: string; readonly key: string }
 
-/** Up to what timers take; one that is longer would fire at once. */
+/** The default maximum is a timer's: one set to more would fire at once. */
 const wholeNumber = (min: number, max = 2 ** 31 - 1) =>
   z.string().regex(/^\d+$/, 'a whole number is needed').transform(Number).pipe(z.number().min(min).max(max))
 
@@ -29,7 +29,7 @@ const origins = z.string().transform((text, context) => {
   const list = text.split(',').map((origin) => origin.trim())
   for (const origin of list) {
     if (origin !== '*' && !(URL.canParse(origin) && new URL(origin).origin === origin)) {
-      context.addIssue(`'${origin}' is no origin; write it like https://app.example.com, or * for all`)
+      context.addIssue(`'${origin}' isn't an origin; write it like https://app.example.com, or * for all`)
     }
   }
   return list
@@ -47,7 +47,8 @@ const hosts = z.string().transform((text, context) => {
 })
 
 /**
- * `name=key` for each client. Whatever is wrong is named by its place: a name may be a key whose owner forgot the name.
+ * `name=key` for each client. A fault is reported by its position, since a name may be a key whose owner forgot the
+ * name.
  */
 const apiKeys = z.string().transform((text, context) => {
   const list: ApiKey[] = []
@@ -62,7 +63,7 @@ const apiKeys = z.string().transform((text, context) => {
 
 function faultOfKey({ name, key }: ApiKey, before: readonly ApiKey[]): string | undefined {
   if (!/^[\w.-]+$/.test(name)) return 'needs a name of letters, digits, _ . - before its key: name=key'
-  // Nothing but `=` is the padding of a key in Base64 that has no name.
+  // A key of nothing but `=` is the padding of a Base64 key that has no name.
   if (!/^(?!=*$)[\x21-\x7e]+$/.test(key)) return 'needs a key of ASCII characters without spaces: name=key'
   if (before.some((other) => other.name === name)) return 'has the name of another entry'
   if (before.some((other) => other.key === key)) return 'has the key of another entry'
@@ -102,7 +103,7 @@ const variables = z.object({
   MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
 })
 
-/** The names of all variables that there are. */
+/** The names of all variables. */
 export const variableNames: readonly string[] = Object.keys(variables.shape)
 
 type Endpoint = Pick<z.infer<typeof variables>, 'OPENAI_API_KEY' | 'OPENAI_BASE_URL'>
@@ -114,12 +115,12 @@ const configuration = variables
   .refine((values) => values.LM !== 'openai' || hasEndpoint(values), {
     path: ['LM'],
     error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL; set one, or leave LM out for the embedded model',
-    when: () => true, // also where other variables are wrong, so that one message names them all
+    when: () => true, // even if other variables are wrong, so that one message names them all
   })
   .transform((values) => ({
     ...values,
     LM: values.LM ?? (hasEndpoint(values) ? 'openai' : 'local'),
-    // Clients between two questions keep theirs open, and health checks need some.
+    // Clients keep theirs open between questions, and health checks need some.
     MAX_CONNECTIONS: values.MAX_CONNECTIONS ?? 2 * values.MAX_STREAMS + 100,
   }))
 
@@ -128,7 +129,7 @@ export type Config = z.infer<typeof configuration>
 /** What the service takes of a program's inputs. */
 export const inputLimitsOf = ({ MAX_QUESTION_CHARS }: Config) => ({ maxChars: MAX_QUESTION_CHARS })
 
-/** Says of every wrong variable what is wrong with it, a line each. Values aren't repeated: one may be a key. */
+/** Has a line for every wrong variable that says what is wrong. It repeats no values: one may be a key. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
@@ -145,7 +146,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)
 }
 
-/** The texts that may leave the process in no log, frame or error. */
+/** Texts that must not appear in any log line, frame or error. */
 export function secretsOf({ OPENAI_API_KEY, API_KEYS = [] }: Config): string[] {
   return [...(OPENAI_API_KEY ? [OPENAI_API_KEY] : []), ...API_KEYS.map(({ key }) => key)]
 }

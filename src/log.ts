@@ -1,4 +1,4 @@
-/** The log: JSON lines, or something easier to read on a terminal. */
+/** The log: JSON lines, or something more readable on a terminal. */
 import type { Writable } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -8,9 +8,9 @@ import { striking } from './secrets.ts'
 export type { Logger }
 
 /**
- * @param secrets texts that no line may contain, such as keys: they are cut out of whatever is logged
- * @param output standard output, unless a test reads along; when its reader takes nothing, lines are dropped, and
- *   the log says how many once it can
+ * @param secrets texts that no line may contain, such as keys: they are removed from whatever is logged
+ * @param output standard output, unless a test reads along. If its reader takes nothing, lines are dropped, and the log
+ *   says how many once it can
  */
 export function createLogger(
   { level, secrets }: { level: string; secrets: readonly string[] },

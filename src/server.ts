@@ -1,6 +1,6 @@
 /**
- * The process: nothing but its signals, and then the rest, whose imports take half a second. In that time the first
- * process of a container would lose a SIGTERM, since the kernel gives it no signal that it doesn't handle.
+ * The process: only its signals, and then the rest, whose imports take half a second. Without this, the first process
+ * of a container would lose a SIGTERM in that time, since the kernel delivers it no signal without a handler.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -20,9 +20,10 @@ const { serve } = await import('./service.ts')
 await serve(stopping.signal)
 
 /**
- * Whether a signal came before this code, which runs some 50 ms after the start. A few milliseconds after it, Node
- * has a handler of its own for both signals, which dies of the first. The first process of a container can't die of
- * it and goes on, but the handler is gone. Only where the other's is still there, since some sandboxes show none.
+ * Whether a signal came before this code, which runs some 50 ms after the start. A few milliseconds after the start,
+ * Node installs a handler of its own for both signals: the first signal removes it and is raised again to end the
+ * process. The first process of a container survives that, but the handler is gone. So one handler is missing and the
+ * other isn't; if both are missing, a sandbox may just not show them.
  */
 function hasMissedSignal(): boolean {
   const status = '/proc/self/status'

@@ -10,10 +10,10 @@ import { lastWord } from './output.ts'
 import { surviveStrayErrors } from './programs/stray-errors.ts'
 
 /**
- * Serves until it is told to stop, and ends the process: with 0, with 2 where the configuration is wrong, or with 1
- * and a line on standard error that says what to change.
+ * Serves until it is told to stop, and then ends the process: with 0; with 2 if the configuration is wrong; or with 1.
+ * If it isn't 0, a line on standard error says what to change.
  *
- * @param stopping aborts, with the signal's name, when the process is to end
+ * @param stopping aborts, with the signal's name as its reason, when the process is to end
  */
 export async function serve(stopping: AbortSignal): Promise<never> {
   try {
@@ -22,7 +22,7 @@ export async function serve(stopping: AbortSignal): Promise<never> {
     await lastWord(process.stderr, `${messageOf(error as NodeJS.ErrnoException)}\n`)
     process.exit(error instanceof ConfigError ? 2 : 1)
   }
-  // By itself the process would wait for a log that nobody reads.
+  // Otherwise the process would wait for a log that nobody reads.
   process.exit(0)
 }
 
@@ -45,7 +45,7 @@ async function run(stopping: AbortSignal): Promise<void> {
   const stopped = aborted(stopping).then(async () => {
     logger.info({ signal: stopping.reason, open_streams: runs.size }, 'draining')
     await runs.drain(config.DRAIN_MS)
-    app.server.closeAllConnections() // those whose readers take nothing, and idle ones
+    app.server.closeAllConnections() // idle ones, and those whose readers take nothing
     await app.close()
     await lm.close?.()
     logger.info('stopped')
@@ -53,7 +53,7 @@ async function run(stopping: AbortSignal): Promise<void> {
   })
   try {
     if (!stopping.aborted) {
-      // The port opens before the model is loaded: /readyz says which of the two it is, and early questions wait.
+      // The port opens before the model is loaded: /readyz says when it is, and early questions wait.
       await app.listen({
         host: config.HOST,
         port: config.PORT,
@@ -64,7 +64,7 @@ async function run(stopping: AbortSignal): Promise<void> {
       if (!config.API_KEYS && !isLoopback(config.HOST)) {
         logger.warn(
           { host: config.HOST },
-          'NO KEYS: whoever reaches this port may ask, at your cost. Set API_KEYS, or listen on 127.0.0.1.',
+          'NO KEYS: anybody who reaches this port may ask, at your cost. Set API_KEYS, or listen on 127.0.0.1.',
         )
       }
       logger.info(
@@ -77,7 +77,7 @@ async function run(stopping: AbortSignal): Promise<void> {
       isLoaded = true
     }
   } catch (error) {
-    if (!stopping.aborted) throw error // what is closed in mid-start may complain
+    if (!stopping.aborted) throw error // closing things during the start may throw
   }
   await stopped
 }
@@ -98,9 +98,9 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
 }
 
-/** What to do about an address that the service can't listen on. */
+/** What to do if the service can't listen on an address. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: '. Set PORT to a free one; processes that are to share it need REUSE_PORT=true each.',
+  EADDRINUSE: '. Set PORT to a free one; processes that share a port each need REUSE_PORT=true.',
   EACCES: '. Set PORT to one that needs no privileges.',
   ENOTSUP: '. This system has no SO_REUSEPORT: unset REUSE_PORT, and give each process a PORT.',
   EADDRNOTAVAIL: '. Set HOST to an address of this machine.',

@@ -33,7 +33,7 @@ test('the build of a clean clone', async (t) => {
   await t.test('without it the service says what to run', async () => {
     assert.deepEqual(await run('src/server.ts'), {
       code: 1,
-      stderr: "client.js, which browsers get, isn't built. Run `npm run build`.\n",
+      stderr: "The browser file client.js isn't built. Run `npm run build`.\n",
     })
   })
 
@@ -54,7 +54,10 @@ test('the build of a clean clone', async (t) => {
   await t.test('says in one line what it needs', async () => {
     const { code, stderr } = await run('scripts/build.ts')
     assert.equal(code, 1)
-    assert.match(stderr, /^What browsers get can't be built: .*\. Run `npm ci --include=dev [^\n]*`\.\n$/)
+    assert.match(
+      stderr,
+      /^The files for browsers can't be built: .*\. Run `npm ci --include=dev [^\n]*`\.\n$/,
+    )
   })
 
   await install()

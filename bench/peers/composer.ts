@@ -1,4 +1,4 @@
-/** The job for libraries that give one call as an async iterable: two branches at once, then an answer from both. */
+/** The job for libraries that return a call as an async iterable: two branches at once, then an answer from both. */
 import { merge } from './merge.ts'
 import { type Field, type Frame, type Inputs, prediction, type Token } from './serve.ts'
 

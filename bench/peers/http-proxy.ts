@@ -1,4 +1,4 @@
-/** Bytes of the same three answers copied as HTTP: two clients and a server of `node:http`, and no event is looked at. */
+/** The bytes of the same three answers, copied as HTTP with `node:http`. No event is looked at. */
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { listen } from '../listen.ts'
 

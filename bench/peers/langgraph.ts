@@ -1,4 +1,4 @@
-/** The job as a LangGraph: a node for each call, the two branches from the start, tokens by stream mode `messages`. */
+/** The job with LangGraph: a node for each call, two branches from the start, tokens by the stream mode `messages`. */
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph'
 import { ChatOpenAI } from '@langchain/openai'
 import { type Field, type Frame, prediction, prompts, serve, token, UPSTREAM } from './serve.ts'

@@ -1,4 +1,4 @@
-/** For the libraries whose streams are async iterables, one for each call: puts two of them together. */
+/** Merges two async iterables, for libraries that return one for each call. */
 
 /**
  * Merges sources as their items come. Each source's items stay in order, and none waits for another.
@@ -16,13 +16,13 @@ export async function* merge<T>(...sources: readonly AsyncIterable<T>[]): AsyncG
   try {
     while (pending.size > 0) {
       const { iterator, result } = await Promise.race(pending.values())
-      pending.delete(iterator) // and back in at the end: a race between settled promises goes to the first
+      pending.delete(iterator) // and added back at the end: the first of several settled promises wins a race
       if (result.done) continue
       pending.set(iterator, pull(iterator))
       yield result.value
     }
   } finally {
-    // Not awaited: a source that is waiting for its model ends only when that is aborted.
+    // Not awaited: a source that is waiting for its model ends only when the model is aborted.
     for (const [iterator, pulled] of pending) {
       pulled.catch(() => {})
       iterator.return?.()?.catch(() => {})

@@ -1,4 +1,4 @@
-/** The job as everybody writes it first: the official client, an async generator for each call, a merge by hand. */
+/** The job as everybody first writes it: the official client, an async generator for each call, a merge by hand. */
 import OpenAI from 'openai'
 import { composer } from './composer.ts'
 import { type Field, type Inputs, prompts, serve, type Token, token, UPSTREAM } from './serve.ts'

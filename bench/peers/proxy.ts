@@ -1,6 +1,6 @@
 /**
- * The floor: the bytes of the same three answers, copied from upstream to client on bare sockets. Nothing is parsed
- * or put in order, so no client could use what comes; no service can be quicker.
+ * The lower bound: the bytes of the same three answers, copied from upstream to client on bare sockets. Nothing is
+ * parsed or put in order, so no client could use the result, and no service can be faster.
  */
 import { connect, createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'
@@ -27,7 +27,7 @@ function copy(request: string, client: Socket): Promise<void> {
 const server = createServer({ noDelay: true }, (client) => {
   let received = ''
   client.setMaxListeners(0)
-  client.on('error', () => {}) // it may leave
+  client.on('error', () => {}) // the client may leave
   client.on('data', async (piece) => {
     received += piece
     const body = received.split('\r\n\r\n')[1]

@@ -1,4 +1,4 @@
-/** What the peers share: the frames, the prompts, and the HTTP service around a run. */
+/** What the contenders share: the frames, the prompts, and the HTTP service around a run. */
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 
@@ -35,10 +35,10 @@ export const token = (field: Field, chunk: string): Token => ({
 /** The last frame of a run. */
 export const prediction = (answer: string): Prediction => ({ type: 'prediction', data: { answer } })
 
-/** What a call is given; the branches, before they have been written, are empty. */
+/** The inputs of a call. The branches are empty before they have been written. */
 export type Inputs = { readonly question: string; readonly brainstorm: string; readonly evidence: string }
 
-/** The prompts of the libraries that leave them to their user, by the field that is asked for. */
+/** Prompts by output field, for libraries that leave prompts to their user. */
 export const prompts: Readonly<Record<Field, (inputs: Inputs) => string>> = {
   brainstorm: ({ question }) => `Brainstorm ideas on the question.\n\nQuestion: ${question}`,
   evidence: ({ question }) => `Give evidence on the question.\n\nQuestion: ${question}`,
@@ -59,9 +59,9 @@ async function* events(frames: AsyncIterable<Frame>): AsyncGenerator<string> {
 }
 
 /**
- * Answers questions at `POST /v1/stream` with server-sent events, and says on standard output where.
+ * Answers `POST /v1/stream` with server-sent events, and prints the address.
  *
- * @param run gives the frames of one run; its signal aborts when the response is closed
+ * @param run yields the frames of one run; its signal aborts when the response is closed
  */
 export async function serve(
   run: (question: string, signal: AbortSignal) => AsyncIterable<Frame>,

@@ -1,8 +1,8 @@
-/** The client's declarations in one file that imports nothing, made from its sources. */
+/** The client's type declarations in one file without imports, made from its sources. */
 import { readFile } from 'node:fs/promises'
 import { isolatedDeclaration } from 'oxc-transform'
 
-/** The modules whose declarations are the client's face, what is used before what uses it. */
+/** The modules whose declarations make up the client's API. What is used comes before what uses it. */
 const MODULES = [
   'core/frame.ts',
   'core/description.ts',
@@ -11,7 +11,7 @@ const MODULES = [
   'client/stream-run.ts',
 ]
 
-/** @throws Error where a declaration doesn't follow from its module alone */
+/** @throws Error if a declaration can't be derived from its module alone */
 export async function clientTypes(): Promise<string> {
   const files = MODULES.map(async (path) => {
     const source = await readFile(new URL(`../../src/${path}`, import.meta.url), 'utf8')

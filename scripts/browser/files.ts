@@ -1,4 +1,4 @@
-/** What browsers get: the typed client with its types, and the page. */
+/** The files for browsers: the typed client with its types, and the page. */
 import { readFile } from 'node:fs/promises'
 import type { Output } from '../build.ts'
 import { clientTypes } from './client-types.ts'

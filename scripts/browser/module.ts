@@ -1,6 +1,6 @@
 /**
- * One browser module from the TypeScript that Node runs as it is: Amaro strips the types, as it does inside
- * Node, and Rollup joins the files. It is Rollup's WebAssembly build, which is the same on every platform.
+ * One browser module from the TypeScript that Node runs as it is: Amaro strips the types, as it does inside Node, and
+ * Rollup bundles the files. It is Rollup's WebAssembly build, which is the same on every platform.
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { type Plugin, rollup } from '@rollup/wasm-node'
 import { transformSync } from 'amaro'
 
 /**
- * Joins a module and all that it imports.
+ * Bundles a module with everything that it imports.
  *
  * @param path of the entry module, from `src/`
  */

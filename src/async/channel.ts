@@ -1,20 +1,22 @@
 /**
- * The hand-off from many writers to one reader, in order and bounded. Writers aren't awaited token by token: a
- * push gives a promise only when so much is waiting that the writer has to wait too, and the reader takes
- * everything there is at once.
+ * The hand-off from many writers to one reader, in order and bounded. Writers don't await each token: a push returns a
+ * promise only when so much is waiting that the writer has to wait too, and the reader takes everything at once.
  */
 
-/** The reader's end of a channel: for one reader, which waits with a promise, or with a callback where that is quicker. */
+/**
+ * The reader's end of a channel. There is one reader. It waits with a promise, or with a callback where that is
+ * faster.
+ */
 export interface Outlet<Item> extends AsyncIterable<readonly Item[]> {
   /** Items that could be taken now. */
   readonly waiting: number
-  /** Whether one of them is like this. */
+  /** Whether any of them matches. */
   holds(isLikeThis: (item: Item) => boolean): boolean
   /** Whether the channel is closed and all has been taken. */
   readonly isOver: boolean
-  /** @returns all that waits, which may be nothing */
+  /** @returns everything that waits, which may be nothing */
   takeNow(): readonly Item[]
-  /** Calls back once: when something comes or the channel closes, which has not happened yet. */
+  /** Calls back once, when something comes or the channel closes. Call it only if nothing waits and it isn't closed. */
   whenMore(callback: () => void): void
 }
 
@@ -48,7 +50,7 @@ export class Channel<Item> implements Outlet<Item> {
     return this.#roomForMore()
   }
 
-  /** The same with one item: for those that come by the thousand. */
+  /** The same for a single item, for those that come by the thousand. */
   pushOne(item: Item): Promise<void> | undefined {
     if (this.#isClosed) return undefined
     this.#add(item)
@@ -56,7 +58,7 @@ export class Channel<Item> implements Outlet<Item> {
     return this.#roomForMore()
   }
 
-  /** Nothing more comes: the reader still gets what waits, and no writer waits any longer. */
+  /** Nothing more comes. The reader still gets what waits, and no writer waits any longer. */
   close(): void {
     this.#isClosed = true
     this.#room?.resolve()
@@ -88,7 +90,7 @@ export class Channel<Item> implements Outlet<Item> {
     this.#wakeReader = callback
   }
 
-  /** @returns all that waits, as soon as there is something; undefined once the channel is closed and empty */
+  /** @returns everything that waits, as soon as there is something; undefined once the channel is closed and empty */
   async take(): Promise<readonly Item[] | undefined> {
     while (this.#items.length === 0) {
       if (this.#isClosed) return undefined

@@ -1,37 +1,37 @@
 /**
- * A clock for how long nothing has come. Its timer isn't set anew at every sign of life, which come by the thousand,
- * but looks when it fires how much silence there really was.
+ * A clock for how long nothing has come. Signs of life come by the thousand, so its timer isn't reset at each one.
+ * Instead, when it fires, it checks how long the silence really was.
  */
 export class Silence {
   readonly #expire: () => void
   #leftMs = 0
-  /** On `performance.now`'s clock; undefined while this one stands still. */
+  /** On `performance.now`'s clock; undefined while this clock is stopped. */
   #expiresAt: number | undefined
   #timer: NodeJS.Timeout | undefined
   #firesAt = 0
   #check: NodeJS.Immediate | undefined
 
-  /** @param expire called when the time is up; the clock then stands still */
+  /** @param expire called when the time is up; the clock is then stopped */
   constructor(expire: () => void) {
     this.#expire = expire
   }
 
-  /** Allows so much silence from now on, whatever was left before. */
+  /** Allows this much silence from now on, whatever was left before. */
   start(ms: number): void {
     this.pause()
     this.#leftMs = ms
     this.resume()
   }
 
-  /** Stands still, until {@link resume}: what comes later, if at all, isn't anybody's silence. */
+  /** Stops the clock until {@link resume}: nobody is expected to send anything meanwhile. */
   pause(): void {
     if (this.#expiresAt === undefined) return
-    this.#leftMs = this.#expiresAt - performance.now()
+    this.#leftMs = Math.max(0, this.#expiresAt - performance.now()) // a blocked event loop may pause it too late
     this.#expiresAt = undefined
     clearImmediate(this.#check)
   }
 
-  /** Goes on with what was left. */
+  /** Continues with what was left. */
   resume(): void {
     this.#expiresAt = performance.now() + this.#leftMs
     if (!this.#timer || this.#firesAt > this.#expiresAt) this.#setTimer(this.#leftMs)
@@ -58,8 +58,8 @@ export class Silence {
       this.#setTimer(leftMs)
       return
     }
-    // Not before what has already arrived has been read: when the event loop was blocked, its timers run before its
-    // sockets, and what did come in time would look late.
+    // First let everything that has arrived be read. After the event loop was blocked, timers run before sockets, and
+    // what came in time would look late.
     this.#check = setImmediate(() => {
       this.#expiresAt = undefined
       this.#expire()

@@ -1,4 +1,4 @@
-/** How asking can fail, beyond the error frame that a run itself may end in. */
+/** Errors of asking, as opposed to the error frame that a run may end in. */
 
 /** One fault of a refused body: a JSON pointer into it, and what to change there. */
 export type Fault = { readonly pointer: string; readonly detail: string }
@@ -10,7 +10,7 @@ export class RefusedError extends Error {
   /** Such as `bad_body` or `too_many_streams`. */
   readonly code: string
   readonly faults: readonly Fault[]
-  /** Seconds until asking again makes sense, where the service said so. */
+  /** Seconds until asking again makes sense, if the service said so. */
   readonly retryAfter: number | undefined
 
   constructor(
@@ -25,7 +25,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** What answered isn't this service: neither a stream of events nor a refusal. */
+/** Something else answered: neither a stream of events nor a refusal. */
 export class NotTheServiceError extends Error {
   override readonly name = 'NotTheServiceError'
 }

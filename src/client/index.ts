@@ -1,4 +1,4 @@
-/** The typed client of a Tributary service: for browsers, for Node, and for the faces in this repository. */
+/** The typed client of a Tributary service: for browsers, for Node, and for this repository's console and page. */
 export type { PredictorDescription, ProgramDescription } from '../core/description.ts'
 export type {
   ErrorFrame,

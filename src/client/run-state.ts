@@ -1,13 +1,13 @@
 /**
- * Frames -> the state of a run, so that whatever shows it only renders. A reducer without a clock of its own: the
- * caller says when each frame came.
+ * Frames -> the state of a run, so that a UI only has to render it. The reducer has no clock of its own: the caller
+ * says when each frame came.
  */
 import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
 import type { ErrorFrame, Frame, UsageFrame } from '../core/frame.ts'
 
 /**
- * Where a lane stands: `pending` until the lanes it waits for are done, `waiting` for its model, `streaming`, and
- * then `done`, `failed` (the run's error is its), or `stopped` (the run ended before it did).
+ * A lane is `pending` until the lanes it waits for are done, then `waiting` for its model, then `streaming`, and
+ * finally `done`, `failed` (the run's error is its own) or `stopped` (the run ended first).
  */
 export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
 
@@ -20,9 +20,9 @@ export type Lane = {
   readonly call: number
   readonly module: string
   readonly phase: LanePhase
-  /** What the service last said of its module, such as that it waits, or the start message. */
+  /** The last status message about its module, such as the start message. */
   readonly message: string | undefined
-  /** The fields' texts, in the order in which they are expected or came. */
+  /** The fields' texts, in the order in which they are expected or have come. */
   readonly fields: Readonly<Record<string, FieldState>>
   readonly waitsFor: readonly string[]
   readonly startedAt: number | undefined
@@ -112,8 +112,8 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
 }
 
 /**
- * The state of a run that is over: what still was under way has stopped. After a prediction or an error the reducer
- * does this itself; `stopped` and `incomplete` are the caller's to say.
+ * The state of a run that is over: lanes that were still running have stopped. After a prediction or an error the
+ * reducer does this itself; the caller does it for `stopped` and `incomplete`.
  */
 export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at: number): RunState {
   if (state.phase !== 'running') return state
@@ -147,7 +147,9 @@ function newLane(
   }
 }
 
-/** Changes the lane that a frame belongs to; a further call of a predictor gets a lane of its own, after the last. */
+/**
+ * Changes the lane that a frame belongs to. Each further call of a predictor gets a lane of its own, after the last.
+ */
 function withLane(
   state: RunState,
   { predictor, call = 1 }: { predictor: string; call?: number | undefined },
@@ -159,7 +161,7 @@ function withLane(
   if (index === -1) {
     const last = lanes.findLastIndex((lane) => lane.predictor === predictor)
     const like = lanes[last]
-    // Without `reasoning`, which any call may or may not have: it joins with its first text.
+    // Without `reasoning`, which a call may or may not have: it is added with its first text.
     const fields = Object.keys(like?.fields ?? {}).filter((name) => name !== 'reasoning')
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
@@ -172,7 +174,7 @@ function withLane(
   return { ...state, lanes }
 }
 
-/** Lanes whose inputs are all there now wait for their model. */
+/** Lanes whose inputs have all come now wait for their model. */
 function advance(state: RunState, at: number): RunState {
   const isDone = (name: string) =>
     state.lanes.some((lane) => lane.predictor === name && lane.phase === 'done')

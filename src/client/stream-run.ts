@@ -1,6 +1,6 @@
 /**
- * Asks a question and gives the frames of its run. It works unchanged in browsers and in Node, and it posts once:
- * whether to ask again is the caller's decision.
+ * Asks a question and yields the frames of its run. It works unchanged in browsers and in Node. It posts once: whether
+ * to ask again is the caller's decision.
  */
 import { createParser } from 'eventsource-parser'
 import type { ProgramDescription } from '../core/description.ts'
@@ -11,19 +11,19 @@ export type Asking = {
   /** The service's address, such as `http://127.0.0.1:8000`. */
   readonly url: string | URL
   readonly question: string
-  /** Where the service wants a key. It goes into a header, never into the address. */
+  /** The key, if the service wants one. It goes into a header, never into the address. */
   readonly apiKey?: string | undefined
   /** Extra frames. */
   readonly include?: readonly ('reasoning' | 'usage')[] | undefined
   /** Ends the run: the service aborts its models. */
   readonly signal?: AbortSignal | undefined
-  /** In place of the global one. */
+  /** Used instead of the global one. */
   readonly fetch?: typeof globalThis.fetch | undefined
   /** Called with the text of each event as it came, `[DONE]` and frames of unknown types included. */
   readonly onEvent?: ((data: string) => void) | undefined
 }
 
-/** Types of frames that this client knows. Others are passed over, so that a newer service doesn't break it. */
+/** The frame types that this client knows. It skips others, so that a newer service doesn't break it. */
 const KNOWN: Readonly<Record<Frame['type'], true>> = {
   status: true,
   token: true,
@@ -42,7 +42,7 @@ const KNOWN: Readonly<Record<Frame['type'], true>> = {
  */
 export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, undefined> {
   const { url, question, apiKey, include, signal, fetch = globalThis.fetch, onEvent } = asking
-  // A controller of our own, so that a consumer that stops reading ends the run as an abort does.
+  // A controller of our own, so that a consumer that stops reading ends the run just as an abort does.
   const leaving = new AbortController()
   const response = await fetch(at(url, 'v1/stream'), {
     method: 'POST',
@@ -84,7 +84,7 @@ export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, un
 }
 
 /**
- * Asks what the service's program consists of.
+ * Asks for the description of the service's program.
  *
  * @throws NotTheServiceError, RefusedError; what `fetch` throws when nothing answers
  */
@@ -106,7 +106,7 @@ function authorization(apiKey: string | undefined): Record<string, string> {
   return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
 }
 
-/** A route of the service, whether or not its address ends in a slash. */
+/** The URL of a route, whether or not the service's address ends in a slash. */
 function at(url: string | URL, route: string): URL {
   const base = new URL(url)
   if (!base.pathname.endsWith('/')) base.pathname += '/'

@@ -1,8 +1,8 @@
 /**
  * `npm run ask -- "question"`: a run on the console.
  *
- * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for wrong words or a wrong configuration, 130
- * and 143 after SIGINT and SIGTERM.
+ * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line or configuration, 130 and
+ * 143 after SIGINT and SIGTERM.
  */
 import { text as readAll } from 'node:stream/consumers'
 import {
@@ -24,7 +24,7 @@ import { type Source, service, thisProcess } from './source.ts'
 
 const say = (text: string) => void process.stderr.write(text)
 
-/** A person at a terminal that can be drawn on; everything else gets plain text. */
+/** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
 function isDrawable({ json }: Options): boolean {
   const { NO_COLOR, CI, TERM } = process.env
   return !json && process.stdout.isTTY && process.stderr.isTTY && !NO_COLOR && !CI && TERM !== 'dumb'
@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   return exitCode
 }
 
-/** @throws ConfigError for what no header can carry */
+/** @throws ConfigError for a key that no header can carry */
 function apiKey(): string | undefined {
   const key = process.env.TRIBUTARY_API_KEY?.trim() || undefined
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
@@ -72,7 +72,7 @@ function apiKey(): string | undefined {
   return key
 }
 
-/** @throws Error with what the run failed of */
+/** @throws RunFailed if the run ended in an error; whatever asking throws */
 async function show(source: Source, question: string, options: Options, signal: AbortSignal): Promise<void> {
   const drawable = isDrawable(options)
   if (!options.json) say(`${harmlessLine(source.model)}\n`)
@@ -98,7 +98,7 @@ async function show(source: Source, question: string, options: Options, signal: 
     board?.end()
   }
   if (signal.aborted) return
-  // Whoever asks this very process also runs it, and can change more than a client of a service can.
+  // Without --url, whoever asks also runs the process, and can change more than a client can.
   if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
   if (state.prediction && !options.json) writeAnswer(answerOf(source.program, state.prediction), drawable)
 }
@@ -109,7 +109,7 @@ function answerOf({ answer }: ProgramDescription, prediction: Readonly<Record<st
   return typeof value === 'string' ? value : JSON.stringify(prediction, null, 2)
 }
 
-/** Ordinary text, so that it stays in a terminal's scroll-back. */
+/** Plain text, so that it stays in the terminal's scrollback. */
 function writeAnswer(answer: string, drawable: boolean): void {
   process.stdout.write(`${drawable ? '\n' : ''}${harmlessText(answer)}\n`)
 }
@@ -130,7 +130,7 @@ const KEY_WANTED = 'The service wants a key: set TRIBUTARY_API_KEY to one that i
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  process.exit(0) // whoever read has read enough
+  process.exit(0) // the reader has read enough
 })
 
 main().then(

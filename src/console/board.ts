@@ -1,6 +1,6 @@
 /**
- * A run on a terminal: a row for each lane, redrawn in place. The newest text is what is kept in view, cut to the
- * terminal's width in columns, not characters.
+ * A run on a terminal: a row for each lane, redrawn where it is. It shows the end of each text, cut to the terminal's
+ * width in columns, not characters.
  */
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
@@ -10,7 +10,7 @@ import stringWidth from 'string-width'
 import type { Lane, LanePhase, RunState } from '../client/index.ts'
 import { harmlessLine } from './harmless.ts'
 
-/** Milliseconds from one drawing to the next: quick enough for a spinner, and whatever the pace of the tokens. */
+/** Milliseconds between drawings: fast enough for a spinner, however fast tokens come. */
 const FRAME_MS = 80
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
@@ -24,8 +24,8 @@ const ENDS: Readonly<Record<'done' | 'failed' | 'stopped', [icon: string, style:
 }
 
 /**
- * DECAWM: whether text beyond the last column goes on in the next line. Terminals disagree about how wide some emoji
- * are, and a row that takes two lines where one was counted would spoil the board.
+ * DECAWM: whether text beyond the last column continues on the next line. Terminals disagree about the width of some
+ * emoji, and a row that takes two lines instead of one would spoil the board.
  */
 const WRAP_OFF = '\u001b[?7l'
 const WRAP_ON = '\u001b[?7h'
@@ -57,7 +57,7 @@ export class Board {
     this.#draw()
   }
 
-  /** Takes a newer state of the run, for the next drawing. */
+  /** Sets the state that the next drawing shows. */
   show(state: RunState): void {
     this.#state = state
   }
@@ -77,7 +77,7 @@ export class Board {
     this.#update(this.#lines.join('\n'))
   }
 
-  /** A narrower terminal has broken the rows that stand there: what they take up now is cleared first. */
+  /** A narrower terminal has wrapped the rows, so all lines that they take up now are cleared first. */
   #redraw(): void {
     const { columns } = this.#terminal
     const taken = this.#lines.reduce(
@@ -137,14 +137,14 @@ export class Board {
 
 const labelOf = ({ predictor, call }: Lane) => (call === 1 ? `[${predictor}]` : `[${predictor} ${call}]`)
 
-/** From when the lane could begin: the wait for its model counts, the wait for other lanes doesn't. */
+/** Time since the lane could begin: waiting for its model counts, waiting for other lanes doesn't. */
 function timeOf({ startedAt, endedAt }: Lane): string {
   return startedAt === undefined
     ? ''
     : `${(((endedAt ?? performance.now()) - startedAt) / 1000).toFixed(1)} s`
 }
 
-/** What the lane has to show: what went wrong, else its newest text, else what it is waiting for. */
+/** What the lane shows: its error, else its newest text, else what it is waiting for. */
 function textOf({ phase, message, fields, waitsFor }: Lane): string {
   if (phase === 'failed') return message ?? ''
   const texts = Object.entries(fields).flatMap(([name, { text }]) => (name === 'reasoning' ? [] : [text]))
@@ -157,10 +157,10 @@ function textOf({ phase, message, fields, waitsFor }: Lane): string {
       : (message ?? '')
 }
 
-/** The end of a text, in so many columns. */
+/** The end of a text, in this many columns. */
 function cut(text: string, columns: number): string {
   if (columns < 1) return ''
-  // No more than can be seen is measured; a character of several units is cut apart only where it is cut anyway.
+  // Only what may be visible is measured. If this splits a character, the part is cut off below anyway.
   const tail = text.length > columns * 8 ? text.slice(-columns * 8) : text
   return cliTruncate(harmlessLine(tail).trim(), columns, { position: 'start' })
 }

@@ -1,13 +1,13 @@
 /**
- * Model text on a terminal. A terminal obeys control characters (C0, DEL, C1: ECMA-48), and bidirectional controls
- * (Unicode UAX #9) turn round what a reader sees, so neither reaches one raw.
+ * Model text on a terminal. Terminals obey control characters (C0, DEL, C1: ECMA-48), and bidirectional controls
+ * (Unicode UAX #9) reorder what a reader sees. Neither reaches the terminal raw.
  */
 
 const BIDI = '\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069'
 const CONTROLS = new RegExp(`[\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029${BIDI}]`, 'g')
 const UNESCAPED_BY_JSON = new RegExp(`[\\u007f-\\u009f\\u2028\\u2029${BIDI}]`, 'g')
 
-/** C0 controls and DEL have pictures (U+2400…); what has none becomes U+FFFD. */
+/** C0 controls and DEL have pictures (U+2400…); others become U+FFFD. */
 function picture(control: string): string {
   const code = control.charCodeAt(0)
   return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? '\u2421' : '\ufffd'
@@ -26,7 +26,7 @@ export function harmlessLine(text: string): string {
   return text.toWellFormed().replace(/\s+/g, ' ').replace(CONTROLS, picture)
 }
 
-/** JSON on one line. JSON itself escapes C0 alone. */
+/** JSON on one line. JSON itself escapes only C0. */
 export function harmlessJson(value: unknown): string {
   return JSON.stringify(value).replace(
     UNESCAPED_BY_JSON,

@@ -8,13 +8,13 @@ that is a board with a row for each; elsewhere the answer alone goes to standard
 standard error. Without a question, it is read from standard input.
 
 Options:
-  --url <address>  ask a running service, such as http://127.0.0.1:8000, in place of this process
+  --url <address>  ask a running service, such as http://127.0.0.1:8000, instead of this process
   --reasoning      show the predictors' reasoning too
   --json           print the frames, one a line
   --help           print this
 
-The environment and .env say which model answers; see .env.example. TRIBUTARY_API_KEY is the key for --url, where
-the service wants one.
+The environment and .env choose the model that answers; see .env.example. TRIBUTARY_API_KEY is the key for --url,
+if the service wants one.
 `
 
 export type Options = {
@@ -25,12 +25,12 @@ export type Options = {
   readonly help: boolean
 }
 
-/** What was typed is wrong; the message says how. */
+/** The command line is wrong; the message says how. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** @throws UsageError for an unknown option or an address that is none */
+/** @throws UsageError for an unknown option or an invalid address */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
   const { url, reasoning = false, json = false, help = false } = values

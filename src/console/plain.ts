@@ -1,4 +1,4 @@
-/** A run where there is no terminal to draw on: each field once, when it closes, labelled and as text. */
+/** A run without a terminal to draw on: each field once, when it closes, as text with a label. */
 import type { Frame } from '../client/index.ts'
 import { harmlessText } from './harmless.ts'
 
@@ -6,7 +6,7 @@ export class PlainLog {
   readonly #write: (text: string) => void
   readonly #fields = new Map<string, string>()
 
-  /** @param write gets whole lines */
+  /** @param write called with whole lines */
   constructor(write: (text: string) => void) {
     this.#write = write
   }

@@ -1,4 +1,4 @@
-/** Where a run comes from: this very process, or a running service. Whoever shows it can't tell. */
+/** Where a run comes from: this process or a running service. What shows it can't tell the difference. */
 import { randomUUID } from 'node:crypto'
 import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
 import { compose } from '../compose.ts'
@@ -10,7 +10,7 @@ export type Source = {
   /** Which model answers, for people. */
   readonly model: string
   readonly program: ProgramDescription
-  /** Runs the program. The signal ends the run; then what is left of it is over when the frames are. */
+  /** Runs the program. The signal ends the run, and nothing of it is left when the frames end. */
   readonly ask: (question: string, options: AskOptions) => AsyncIterable<Frame>
   readonly close: () => Promise<void>
 }
@@ -20,8 +20,8 @@ export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSi
 /**
  * The program in this process, with the model that the environment asks for.
  *
- * @param log gets a line for what takes a moment
- * @throws ConfigError; an Error fit to be shown where the model can't be loaded
+ * @param log called with a line before anything that takes a while
+ * @throws ConfigError; an Error with a message for people if the model can't be loaded
  */
 export async function thisProcess(log: (message: string) => void): Promise<Source> {
   const config = readConfig(process.env)
@@ -54,12 +54,12 @@ export async function thisProcess(log: (message: string) => void): Promise<Sourc
 /**
  * A running service.
  *
- * @param apiKey goes with every request, where there is one
- * @throws NotTheServiceError, RefusedError; an Error that says so when nothing answers
+ * @param apiKey sent with every request, if there is one
+ * @throws NotTheServiceError, RefusedError; an Error that says so if nothing answers
  */
 export async function service(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<Source> {
   const description = await describeProgram({ url, apiKey, signal }).catch((error) => {
-    if (!(error instanceof TypeError)) throw error // fetch's own, when there was no answer at all
+    if (!(error instanceof TypeError)) throw error // fetch throws one when nothing answered
     throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
   })
   return {
@@ -73,7 +73,7 @@ export async function service(url: URL, apiKey: string | undefined, signal: Abor
 
 async function modelOf(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<string> {
   const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`)
-  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } // whatever stands before it may want it
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } // a proxy in front may want it
   const answer = await fetch(new URL('readyz', base), { headers, signal })
   const { model } = (await answer.json()) as { model: ModelInfo }
   return modelName(model)

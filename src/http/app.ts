@@ -1,4 +1,4 @@
-/** The HTTP application: plugins, error answers and routes, in the order in which a request meets them. */
+/** The HTTP application: plugins, refusals and routes, in the order in which a request meets them. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
@@ -30,7 +30,7 @@ import { programRoutes } from './routes/program.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
-/** Bytes of a body. */
+/** The largest body, in bytes. */
 const BODY_LIMIT = 128 * 1024
 
 export type AppDeps = Parts & {
@@ -38,7 +38,7 @@ export type AppDeps = Parts & {
   readonly logger: FastifyBaseLogger
   /** Whether the model can answer. */
   readonly isLoaded: () => boolean
-  /** Milliseconds that a client may take to send a request whole. */
+  /** Milliseconds that a client may take to send a whole request. */
   readonly requestTimeoutMs?: number | undefined
 }
 
@@ -53,16 +53,16 @@ export async function buildApp({
 }: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }), // each run has one line of its own
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }), // each run has a line of its own
     genReqId: ({ headers }) => requestId(headers),
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: config.STALL_MS,
     http: {
-      headersTimeout: requestTimeoutMs, // were it the longer of the two, Node would take it for the body's
-      connectionsCheckingInterval: 1_000, // how often Node looks for requests over that time
-      requireHostHeader: false, // Node's refusal has no body; ours has
+      headersTimeout: requestTimeoutMs, // if this were longer, Node would also use it as the request timeout
+      connectionsCheckingInterval: 1_000, // how often Node checks for requests over that time
+      requireHostHeader: false, // Node's own refusal has no body
     },
     clientErrorHandler: refuseBadRequests(logger),
     // For addresses that can't be decoded, which meet neither hooks nor the error handler.
@@ -71,9 +71,9 @@ export async function buildApp({
   })
 
   limitConnections(app, config.MAX_CONNECTIONS)
-  answerErrors(app) // before any route, CORS' own included: a route keeps the handler that it was born with
+  answerErrors(app) // before any route, including those of CORS: a route keeps the error handler of its creation
 
-  // First, so that what the next hooks refuse has it too.
+  // First, so that refusals of the next hooks have it too.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
@@ -84,7 +84,7 @@ export async function buildApp({
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST'],
     exposedHeaders: ['x-request-id', 'retry-after'],
-    maxAge: 7200, // seconds; the most that browsers keep a preflight's answer
+    maxAge: 7200, // seconds; browsers cache a preflight's answer no longer
   })
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
@@ -98,10 +98,10 @@ export async function buildApp({
   return app
 }
 
-/** Pages served from this machine, on any port: what a developer's front end is. */
+/** Pages served from this machine, on any port, such as a developer's front end. */
 const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
-/** The client's own request id where it is harmless in a log and a header; else one of ours. */
+/** The client's own request id if it is harmless in a log and a header; otherwise one of ours. */
 function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {
   return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : randomUUID()
 }
@@ -136,7 +136,7 @@ function answerError(
     .send(JSON.stringify(problem.toBody(request.id)))
 }
 
-/** What is thrown before a stream begins, as a refusal that says what to change. */
+/** An error thrown before a stream begins, as a refusal that says what to change. */
 function problemOf(error: FastifyError | NotAdmitted, request: FastifyRequest): Problem {
   if (error instanceof NotAdmitted) {
     const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`

@@ -1,4 +1,6 @@
-/** Requests that are no HTTP, or not whole in time: answered on the bare socket, which is then closed. */
+/**
+ * Requests that aren't valid HTTP or don't arrive in time. They are answered on the bare socket, which is then closed.
+ */
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,12 +11,12 @@ import { logRefusal } from './refusal-log.ts'
 /**
  * For Node's `clientError`: there is no request and no response yet.
  *
- * @param log has no request's id: each answer gets one of its own
+ * @param log a log without a request id: each answer gets one of its own
  */
 export function refuseBadRequests(log: FastifyBaseLogger) {
   return (error: Error & { code?: string }, socket: Socket): void => {
-    // After a reset there is nobody to answer; and where something was sent, a stream may be under way, which an
-    // answer must not follow.
+    // After a reset there is nobody to answer. And if something has been sent, it may be part of a stream: an answer
+    // must not come after it.
     if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
       socket.destroy()
       return

@@ -1,22 +1,22 @@
 /**
- * How much of the service one connection may hold, and for how long. By themselves, Node and Fastify let an answer
- * wait for its reader for ever, and let any number of requests wait on one connection; what waits isn't in V8's heap,
- * so no heap limit helps.
+ * How much of the service one connection may hold, and for how long. By default, Node and Fastify let an answer wait
+ * for its reader for ever, and let any number of requests wait on one connection. What waits isn't in V8's heap, so no
+ * heap limit helps.
  *
- * A connection is destroyed when nothing moves on it for `connectionTimeout`, which is STALL_MS: unless a request is
- * under way whose answer has nothing to send, such as a stream whose model is silent. Node does so by itself where no
- * request is under way: a connection that was refused and never closed, or that never sent a request.
+ * A connection is destroyed when nothing moves on it for `connectionTimeout`, which is STALL_MS, unless a request is
+ * under way whose answer has nothing to send, such as a stream whose model is silent. Without a request, Node does it
+ * by itself: for a connection that was refused and never closed, or that never sent a request.
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** Requests that may wait on one connection for their answers. Browsers and HTTP libraries have one there. */
+/** Requests that may wait on one connection for their answers. Browsers and HTTP libraries send one at a time. */
 const MAX_UNANSWERED = 16
 
 /**
- * Requests after which a connection is closed, so that clients spread over the processes that share a port. Not by
- * Node's `maxRequestsPerSocket`, which says `connection: close` and then waits for the client to do it.
+ * Requests after which a connection is closed, so that clients spread over the processes that share a port. Node's
+ * `maxRequestsPerSocket` isn't used: it sends `connection: close` and then waits for the client to close.
  */
 const MAX_REQUESTS = 1_000
 
@@ -25,7 +25,7 @@ type Requests = { waiting: number; total: number; last?: ServerResponse }
 const requests = new WeakMap<Socket, Requests>()
 const stalled = new WeakSet<Socket>()
 
-/** @param maxConnections connections that may be open; those over it are closed as they come */
+/** @param maxConnections connections that may be open; any more are closed as they come */
 export function limitConnections(app: FastifyInstance, maxConnections: number): void {
   app.server.maxConnections = maxConnections
   app.addHook('onRequest', (request, reply, next) => {
@@ -33,7 +33,7 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
     const ofSocket: Requests = requests.get(socket) ?? { waiting: 0, total: 0 }
     requests.set(socket, ofSocket)
     if (ofSocket.waiting >= MAX_UNANSWERED) socket.destroy()
-    // Node still parses what came in the same read: that must start nothing.
+    // Node still parses what came in the same read; nothing of it may run.
     if (socket.destroyed) {
       reply.hijack()
       return
@@ -44,15 +44,15 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
     ofSocket.total++
     if (ofSocket.total >= MAX_REQUESTS) reply.header('connection', 'close')
     reply.raw.once('close', () => ofSocket.waiting--)
-    // A listener here also keeps Node from destroying the socket itself. The timeout counts time in which nothing
-    // was read or written, so with bytes waiting it means a reader that takes nothing.
+    // This listener also keeps Node from destroying the socket itself. The timeout fires after a time in which nothing
+    // was read or written, so if bytes are waiting, their reader takes nothing.
     reply.raw.on('timeout', () => {
       if (socket.writableLength === 0) return
       stalled.add(socket)
       socket.destroy()
     })
-    // A page in line waits until it is its turn, or each would hold a buffer of its own. A question doesn't: while its
-    // body waits, the connection isn't read, and nobody would see that the client leaves.
+    // A page waits for its turn, or each one in line would hold a buffer of its own. A question doesn't wait: while its
+    // body waits, the connection isn't read, and nobody would see the client leave.
     if (!before || request.method === 'POST') next()
     else {
       before.once('close', () => {

@@ -1,7 +1,7 @@
 /**
- * Whom requests may address. Any site can let its own name resolve to 127.0.0.1 (DNS rebinding): to a browser its pages
- * and a service on this machine then are of one origin, and CORS keeps nothing from them. The name that they asked for
- * is still in `Host`.
+ * Which host names the service answers to. Any site can make its own name resolve to 127.0.0.1 (DNS rebinding). To a
+ * browser, its pages then have the same origin as a service on this machine, and CORS doesn't apply. But the name that
+ * they asked for is still in `Host`.
  */
 import { isIPv4 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -9,7 +9,7 @@ import type { Config } from '../config.ts'
 import { Problem } from './problem.ts'
 
 /**
- * Whether a name or an address is of this machine whatever DNS says.
+ * Whether a name or an address means this machine, whatever DNS says.
  *
  * @param host without a port; an IPv6 address with or without its brackets
  */
@@ -24,9 +24,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses requests for other hosts on every route: where the service listens on loopback alone, or where
- * `ALLOWED_HOSTS` lists names. Loopback names are always answered, since nobody else can have them, and health checks
- * inside a container use them.
+ * Refuses requests for other hosts on every route, if the service listens on loopback only or `ALLOWED_HOSTS` lists
+ * names. Loopback names are always answered: nobody else can have them, and health checks inside a container use them.
  */
 export function refuseOtherHosts(
   app: FastifyInstance,
@@ -39,8 +38,8 @@ export function refuseOtherHosts(
     const name = nameOf(host)
     if (name === undefined || !(allowed.has(name) || isLoopback(name))) {
       const detail =
-        'The service does not answer to the name in the Host header. Ask it as localhost where it runs on your ' +
-        'machine; whoever runs it can allow other names.'
+        'The service does not answer to the name in the Host header. If it runs on your machine, ask it as localhost; ' +
+        'whoever runs it can allow other names.'
       throw new Problem('wrong_host', detail)
     }
   })

@@ -1,13 +1,13 @@
-/** Reads JSON bodies, and says of everything else what to change. */
+/** Reads JSON bodies and refuses everything else with what to change. */
 import type { FastifyInstance } from 'fastify'
 import { excerpt } from '../core/fault.ts'
 import { Problem } from './problem.ts'
 
 /**
- * The only content type there is: JSON, in UTF-8, not compressed. Fastify's own parser would take bad UTF-8 for
- * U+FFFD, ignore `content-encoding`, take text/plain besides, and not say where a body is wrong. Keys such as
- * `__proto__` need no care here: they are own properties of what JSON.parse gives, the strict schema refuses
- * them like any other unknown key, and nothing merges bodies into anything.
+ * JSON in UTF-8, not compressed, is the only content type. Fastify's own parser would turn bad UTF-8 into U+FFFD,
+ * ignore `content-encoding`, also accept text/plain, and not say where a body is wrong. Keys such as `__proto__` need
+ * no care: JSON.parse makes them own properties, the strict schema refuses them like any other unknown key, and
+ * nothing merges bodies into anything.
  */
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
@@ -29,7 +29,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       }
     },
   )
-  // Before the body is read: a compressed one isn't worth reading.
+  // Before the body is read, since a compressed one isn't worth reading.
   app.addHook('onRequest', async ({ headers }) => {
     const encoding = headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') {

@@ -1,4 +1,4 @@
-/** The keys that clients need, where `API_KEYS` has some: who asks, and the refusal of whoever has none. */
+/** The keys that clients need if `API_KEYS` is set: who asks, and the refusal of anybody without one. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { ApiKey } from '../config.ts'
@@ -6,7 +6,7 @@ import { Problem } from './problem.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether the route answers without a key too. */
+    /** Whether the route also answers without a key. */
     readonly isOpen?: boolean
   }
 }
@@ -15,8 +15,8 @@ declare module 'fastify' {
 export const OPEN = { config: { isOpen: true } }
 
 /**
- * Wants a key on every route that isn't {@link OPEN}; also where there is no route, so that nobody learns which there
- * are. Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
+ * Requires a key on every route that isn't {@link OPEN}, and where there is no route, so that nobody learns which
+ * exist. Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
  */
 export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
   const clientOf = keyRing(keys)
@@ -29,8 +29,8 @@ export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
       request.log = request.log.child({ client })
       reply.log = request.log
     }
-    // Addresses are kept in histories and in the logs of proxies: a key in one is refused even where it isn't needed,
-    // so that it is noticed. Only texts as long as a key are looked up, or 16 KB of them would take their time.
+    // Addresses are kept in browser histories and proxy logs. A key in one is refused even if it isn't needed, so that
+    // somebody notices. Only texts as long as a key are looked up: 16 KB of other texts would take too long.
     const isInAddress = textsOf(request.url).some(
       (text) => lengths.has(text.length) && clientOf(text) !== undefined,
     )
@@ -39,7 +39,7 @@ export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
 }
 
 /**
- * Finds the client that a key belongs to, in the same time whichever key is sent: digests have one length, and all of
+ * Finds the client that a key belongs to. It takes the same time for every key: digests have one length, and all of
  * them are compared.
  */
 function keyRing(keys: readonly ApiKey[]): (sent: string) => string | undefined {
@@ -52,7 +52,7 @@ function keyRing(keys: readonly ApiKey[]): (sent: string) => string | undefined 
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest()
 
-/** What may be a key in a URL's query: each parameter and its value, as they stand there and decoded. */
+/** What may be a key in a URL's query: each parameter and its value, both raw and decoded. */
 function textsOf(url: string): string[] {
   const at = url.indexOf('?')
   if (at === -1) return []
@@ -73,10 +73,10 @@ function decoded(text: string): string {
   }
 }
 
-/** The same words whatever was wrong: they don't help to guess. */
+/** The same sentence whatever was wrong, so that it doesn't help to guess. */
 function unauthorized(): Problem {
   const detail =
     "The service wants a key: send the header 'authorization: Bearer <key>' with one that it knows. A key in the " +
-    'address is refused, even beside a right header.'
+    'address is refused, even with a correct header.'
   return new Problem('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } })
 }

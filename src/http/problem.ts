@@ -1,7 +1,7 @@
 /**
- * Refusals before the stream, as problem details (RFC 9457). Every refusal has a code for programs and a
- * sentence that says what to change. Refusals are small whatever was sent, since they go to anybody: a long list
- * of faults ends after a few, and what is repeated of a request is cut by `excerpt`.
+ * Refusals: what ends a request before its stream. Each has a code for programs and a sentence that says what to
+ * change, and is sent as a problem document (RFC 9457). Anybody can be refused, so refusals stay small whatever was
+ * sent: a long list of faults ends after a few, and `excerpt` cuts whatever is repeated from a request.
  */
 import { z } from 'zod'
 import { type Fault, MAX_FAULTS } from '../core/fault.ts'
@@ -43,7 +43,7 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS
 
-/** One fault of a body: where it is (a JSON pointer, RFC 6901) and what to change there. */
+/** One fault of a body: where it is (as a JSON pointer, RFC 6901) and what to change there. */
 const fault = z.object({ pointer: z.string().describe('A JSON pointer into the body.'), detail: z.string() })
 
 export const problemBody = z
@@ -64,6 +64,7 @@ export const problemBody = z
 
 export type ProblemBody = z.infer<typeof problemBody>
 
+/** A refusal, thrown by whatever refuses the request. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: RefusalCode
@@ -72,7 +73,7 @@ export class Problem extends Error {
 
   /**
    * @param detail what to change, fit for clients
-   * @param headers what the answer carries besides, such as `retry-after`
+   * @param headers further headers of the answer, such as `retry-after`
    */
   constructor(
     code: RefusalCode,

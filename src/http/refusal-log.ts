@@ -1,12 +1,12 @@
-/** The line that a refusal leaves in the log. */
+/** The log line of a refusal. */
 import type { FastifyBaseLogger } from 'fastify'
 import type { Problem } from './problem.ts'
 
 /**
- * Neither body nor address is in it: either may hold what is nobody else's business.
+ * It holds neither the body nor the requested address, since either may hold something private.
  *
- * @param log the request's, with its id and, where it is known, its client
- * @param remoteAddress undefined where the connection is already gone
+ * @param log the request's log, with its id and, if known, its client
+ * @param remoteAddress undefined if the connection is already gone
  */
 export function logRefusal(
   log: FastifyBaseLogger,

@@ -1,4 +1,4 @@
-/** The LM that the configuration asks for, with all that is wrapped around a provider. */
+/** The LM that the configuration asks for: a provider with the guards around it. */
 import type { Config } from '../config.ts'
 import type { LM } from '../core/lm.ts'
 import type { Predictor } from '../core/predictor.ts'
@@ -9,12 +9,14 @@ import { withTimeouts } from './guards/timeouts.ts'
 import { createLocalLM, LOCAL_SLOTS } from './local/local.ts'
 import { createOpenAILM } from './openai/openai.ts'
 
-/** Calls that may wait for the local model. At a second or two each, the last waits about as long as people do. */
+/**
+ * Calls that may wait for the local model. At a second or two each, the last one waits about as long as people will.
+ */
 const WAITING = 32
 
 /**
- * @param predictors those of the program, so that a model may prepare for them
- * @param log for what takes a moment at the start
+ * @param predictors the program's, so that a model can prepare for them
+ * @param log called with a line before anything that takes a while at the start
  */
 export function createLM(
   config: Config,

@@ -1,6 +1,6 @@
 /**
- * Tells screen readers what sighted readers see at a glance: where each lane stands, and the finished answer once.
- * Tokens aren't read out.
+ * Tells screen readers what others see at a glance: each lane's phase, and the finished answer once. Tokens aren't
+ * read out.
  */
 import type { Lane, RunState } from '../client/index.ts'
 import { el } from './dom.ts'
@@ -11,7 +11,7 @@ export class Announcer {
   readonly #said = new Map<string, string>()
   #isOver = false
 
-  /** @param log an element whose additions are read out */
+  /** @param log the element whose additions are read out */
   constructor(log: HTMLElement) {
     this.#log = log
     log.replaceChildren()

@@ -1,4 +1,4 @@
-/** Code that does what the page does, folded, with a button that copies it. */
+/** A fold with code that does what the page does, and a button that copies it. */
 import { copyButton } from './copy-button.ts'
 import { el, setText } from './dom.ts'
 

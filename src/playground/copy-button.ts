@@ -1,12 +1,12 @@
-/** A button that copies a text and says so. */
+/** A button that copies a text and says that it did. */
 import { button } from './dom.ts'
 
-/** Milliseconds for which it says what happened. */
+/** Milliseconds that the result stays on the button. */
 const SAYS_MS = 1_600
 
 /**
- * @param what is copied, for those who don't see where the button stands
- * @param text gives what to copy, when asked
+ * @param what names what is copied, for people who can't see where the button is
+ * @param text returns the text to copy
  */
 export function copyButton(what: string, text: () => string): HTMLButtonElement {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -33,7 +33,7 @@ async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** Pages that come over plain HTTP from another machine have no clipboard, but may still copy a selection. */
+/** Pages served over plain HTTP from another machine have no clipboard API, but can still copy a selection. */
 function copyBySelection(text: string): boolean {
   const focused = document.activeElement
   const area = document.createElement('textarea')

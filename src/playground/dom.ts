@@ -1,4 +1,4 @@
-/** The few things that the page does with the DOM. Text goes in as text nodes only, never as markup. */
+/** What the page does with the DOM. Text goes in as text nodes only, never as markup. */
 
 type Child = Node | string
 
@@ -21,12 +21,12 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return element as T
 }
 
-/** Sets a short text if it is another one: what stays the same costs no layout. */
+/** Sets a short text if it has changed: an unchanged one costs no layout. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** Sets an attribute if it has another value. */
+/** Sets an attribute if its value has changed. */
 export function setAttribute(element: Element, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }

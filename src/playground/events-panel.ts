@@ -1,9 +1,9 @@
-/** The events of a run as they came. The page holds a bounded number of them; copying takes all. */
+/** The events of a run as they came. The page shows a bounded number of them; copying takes them all. */
 import { copyButton } from './copy-button.ts'
 import { el, setText } from './dom.ts'
-import { Follow } from './follow.ts'
+import { StickToEnd } from './stick-to-end.ts'
 
-/** Events that are in the DOM at most. */
+/** The most events that are in the DOM. */
 const SHOWN = 500
 
 export class EventsPanel {
@@ -11,7 +11,7 @@ export class EventsPanel {
   readonly #label = el('summary')
   readonly #note = el('p', 'note')
   readonly #list = el('div', 'code events')
-  readonly #follow = new Follow(this.#list)
+  readonly #end = new StickToEnd(this.#list)
   #events: readonly string[] = []
   #rendered = 0
 
@@ -28,7 +28,7 @@ export class EventsPanel {
     this.show([])
   }
 
-  /** Shows what has come. A list that isn't the one of before begins anew. */
+  /** Shows what has come. A new list starts over. */
   show(events: readonly string[]): void {
     if (events !== this.#events) {
       this.#events = events
@@ -46,9 +46,9 @@ export class EventsPanel {
     while (this.#list.childElementCount > SHOWN) this.#list.firstElementChild?.remove()
   }
 
-  /** Call it after everything else of an animation frame has been written. */
+  /** Call this last in an animation frame. */
   keepUp(): void {
-    if (this.element.open) this.#follow.keep()
+    if (this.element.open) this.#end.keepUp()
   }
 }
 

@@ -1,10 +1,12 @@
-/** The program at rest: its predictors in steps, those of one step side by side because they run together. */
+/**
+ * The program before it runs: its predictors in steps. Those of one step stand side by side, since they run together.
+ */
 import type { ProgramDescription } from '../client/index.ts'
 import { el } from './dom.ts'
 
 export function flow({ predictors }: ProgramDescription): HTMLElement[] {
   const waitsFor = new Map(predictors.map((one) => [one.predictor, one.waits_for]))
-  /** @param above those that wait for it: a program that goes in circles has a first step all the same */
+  /** @param above the predictors that wait for this one, so that a circular program also has a first step */
   const stepOf = (name: string, above: readonly string[] = []): number => {
     const makers = (waitsFor.get(name) ?? []).filter((maker) => maker !== name && !above.includes(maker))
     return Math.max(0, ...makers.map((maker) => stepOf(maker, [...above, name]) + 1))

@@ -1,8 +1,8 @@
-/** Asks for a key when the service wants one, and keeps it for this tab alone. */
+/** Asks for a key when the service wants one, and keeps it for this tab only. */
 import { RefusedError } from '../client/index.ts'
 import { byId, el } from './dom.ts'
 
-/** Whether a request failed because it had no key, or a wrong one. */
+/** Whether a request was refused because it had no key, or a wrong one. */
 export const wantsKey = (error: unknown) => error instanceof RefusedError && error.status === 401
 
 export class KeyBox {
@@ -25,9 +25,9 @@ export class KeyBox {
   }
 
   /**
-   * Asks, after a request that was refused for its key.
+   * Asks for a key, after a request without a valid one.
    *
-   * @param goOn does again what was refused
+   * @param goOn repeats what was refused
    */
   ask(goOn: () => void): void {
     this.#goOn = goOn
@@ -60,7 +60,7 @@ export class KeyBox {
 
 const NAME = 'tributary-key'
 
-// Browsers that are told to keep nothing throw at the mention of sessionStorage; the key then lasts for the visit.
+// Browsers set to store nothing throw on any use of sessionStorage. The key then lasts until the page is left.
 
 function remembered(): string | undefined {
   try {

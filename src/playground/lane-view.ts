@@ -1,10 +1,10 @@
-/** One lane: where it stands, what it writes, its reasoning folded under it, and what went wrong in it. */
+/** One lane: its phase, what it writes, its reasoning folded below, and its error if it failed. */
 import type { Lane, RunState } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { Follow } from './follow.ts'
+import { noticeElement, noticeOfError } from './notice.ts'
+import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
-import { troubleNote, troubleOf } from './trouble.ts'
 import { elapsed, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
 
 export type LaneOptions = {
@@ -20,7 +20,7 @@ export class LaneView {
   readonly #clock = el('span', 'clock')
   readonly #body = el('div', 'body')
   readonly #copy: HTMLButtonElement
-  readonly #follow: Follow
+  readonly #end: StickToEnd
   readonly #outputs = new Map<string, StreamedText>()
   readonly #reasoning = new StreamedText()
   readonly #reasoningLabel = el('summary', '', REASONING)
@@ -52,12 +52,12 @@ export class LaneView {
       this.#figures,
     )
     this.element.setAttribute('aria-labelledby', title.id)
-    // It scrolls, so the keyboard has to get there.
+    // It scrolls, so it must be reachable by keyboard.
     this.#body.tabIndex = 0
     this.#body.role = 'group'
     this.#body.setAttribute('aria-labelledby', title.id)
     this.#fold.hidden = true
-    this.#follow = new Follow(this.#body)
+    this.#end = new StickToEnd(this.#body)
   }
 
   show(lane: Lane, now: number): void {
@@ -72,18 +72,19 @@ export class LaneView {
     this.#shown = lane
   }
 
-  /** Shows what only the end of the run tells. */
+  /** Shows what is known only once the run is over. */
   showEnd(lane: Lane, { error, truncated }: RunState): void {
-    if (error && lane.phase === 'failed') this.#notes.append(troubleNote(troubleOf(error), this.#askAgain))
+    if (error && lane.phase === 'failed')
+      this.#notes.append(noticeElement(noticeOfError(error), this.#askAgain))
     if (truncated.includes(lane.predictor)) {
       const message = 'The model ran into its token limit: this text ends early.'
-      this.#notes.append(troubleNote({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))
+      this.#notes.append(noticeElement({ kind: 'cut', message, mayAskAgain: false }, this.#askAgain))
     }
   }
 
-  /** Call it after everything else of an animation frame has been written. */
+  /** Call this last in an animation frame. */
   keepUp(): void {
-    this.#follow.keep()
+    this.#end.keepUp()
   }
 
   #showTexts(lane: Lane): void {
@@ -106,7 +107,7 @@ export class LaneView {
     setText(this.#reasoningLabel, `${REASONING} (${reasoning.text.length.toLocaleString('en')} characters)`)
   }
 
-  /** What it has written: the text alone, or each under its name if it writes several. */
+  /** What it has written: the bare text of a single field, or several fields under their names. */
   #text(): string {
     const outputs = outputsOf(this.#lane)
     return outputs.length === 1

@@ -1,7 +1,7 @@
 /** Which model answers, and whether it can yet. */
 import { setAttribute, setText } from './dom.ts'
 
-/** Milliseconds between looks at a service that isn't ready. */
+/** Milliseconds between checks of a service that isn't ready. */
 const AGAIN_MS = 2_000
 
 type Readiness = { status: string; model: { name: string; note?: string } }

@@ -5,28 +5,28 @@ import { CodePanel } from './code-panel.ts'
 import { byId } from './dom.ts'
 import { EventsPanel } from './events-panel.ts'
 import { flow } from './flow.ts'
-import { Follow } from './follow.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
 import { showModel } from './model-label.ts'
+import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
 import { QuestionBox } from './question-box.ts'
 import { INCLUDE, Run } from './run.ts'
 import { RunView } from './run-view.ts'
 import { curlCode, fetchCode } from './snippets.ts'
+import { StickToEnd } from './stick-to-end.ts'
 import { switchThemes } from './theme.ts'
-import { type Trouble, troubleNote, troubleOfRun } from './trouble.ts'
 
-/** Where the service is: beside the page, also behind a proxy that puts both under a path. */
+/** Where the service is: next to the page, even when a proxy puts both under a path. */
 const url = new URL('.', location.href)
 
 const welcome = byId('welcome')
-const runPlace = byId('run')
-const places = { timeline: byId('timeline'), columns: byId('columns'), answers: byId('answers') }
+const runSection = byId('run')
+const elements = { timeline: byId('timeline'), columns: byId('columns'), answers: byId('answers') }
 const box = new QuestionBox({ ask, stop, onInput: showCode })
 const keyBox = new KeyBox()
 const events = new EventsPanel()
 const curl = new CodePanel('curl', 'Asks the same in a shell.')
 const fetching = new CodePanel('fetch', "Asks the same in a browser's console or in Node.")
-const page = new Follow(document.documentElement, document, false)
+const pageEnd = new StickToEnd(document.documentElement, document, false)
 
 /** The last run and its view. */
 let shown: { readonly run: Run; readonly view: RunView; isOver: boolean } | undefined
@@ -46,7 +46,7 @@ load()
 /** Shows the program before the first question. */
 function load(): void {
   describe().catch((error) => {
-    if (wantsKey(error)) askForKey(loadWithKey) // of all else, whoever asks a question is told
+    if (wantsKey(error)) askForKey(loadWithKey) // any other error shows when somebody asks
   })
 }
 
@@ -55,7 +55,7 @@ function loadWithKey(): void {
   load()
 }
 
-/** @param goOn does again what was refused */
+/** @param goOn repeats what was refused */
 function askForKey(goOn: () => void): void {
   keyBox.ask(() => {
     showCode()
@@ -75,19 +75,19 @@ async function ask(question: string): Promise<void> {
   isStarting = true
   box.question = question
   box.refuse(undefined)
-  note(undefined)
+  showNotice(undefined)
   showCode()
   try {
     start(question, await program.catch(describe))
   } catch (error) {
     if (wantsKey(error)) askForKey(() => askElsewhere(question))
-    else note(troubleOfRun('failed', error as Error))
+    else showNotice(noticeOfRun('failed', error as Error))
   } finally {
     isStarting = false
   }
 }
 
-/** Asks from a button that goes away with the asking: whoever is at the keyboard finds themselves at Stop. */
+/** Asks from a button that disappears when it is pressed, so keyboard focus moves to Stop. */
 function askElsewhere(question: string): void {
   box.focusButton()
   ask(question)
@@ -95,14 +95,14 @@ function askElsewhere(question: string): void {
 
 function start(question: string, description: ProgramDescription): void {
   const run = new Run(description, question)
-  const view = new RunView(places, description, new Announcer(byId('announcements')), () =>
+  const view = new RunView(elements, description, new Announcer(byId('announcements')), () =>
     askElsewhere(question),
   )
   shown = { run, view, isOver: false }
   welcome.hidden = true
-  runPlace.hidden = false
+  runSection.hidden = false
   scrollTo({ top: 0 })
-  run.follow(url, keyBox.key, schedule)
+  run.ask(url, keyBox.key, schedule)
   schedule()
 }
 
@@ -111,7 +111,7 @@ function stop(): void {
   schedule()
 }
 
-/** However many frames come, the page is brought up to date once an animation frame. */
+/** However many frames come, the page is updated once per animation frame. */
 function schedule(): void {
   if (isScheduled) return
   isScheduled = true
@@ -128,27 +128,27 @@ function render(): void {
   events.show(run.events)
   box.show(run.state.phase === 'running', run.question)
   if (run.state.phase === 'running')
-    schedule() // its clocks go on
+    schedule() // its clocks keep running
   else if (!shown.isOver) {
     shown.isOver = true
     end(run, run.state.phase)
   }
   view.keepUp()
   events.keepUp()
-  page.keep()
+  pageEnd.keepUp()
 }
 
-/** What a run that is over leaves on the page. One that was refused has never been. */
+/** Shows how a run ended. One that was refused leaves nothing but the refusal. */
 function end(run: Run, phase: Exclude<RunPhase, 'running'>): void {
   if (wantsKey(run.refusal)) askForKey(() => askElsewhere(run.question))
   else box.refuse(run.refusal)
   welcome.hidden = !run.refusal
-  runPlace.hidden = !welcome.hidden
-  if (!run.refusal) note(troubleOfRun(phase, run.failure, run.state))
+  runSection.hidden = !welcome.hidden
+  if (!run.refusal) showNotice(noticeOfRun(phase, run.error, run.state))
 }
 
-function note(trouble: Trouble | undefined): void {
-  byId('notice').replaceChildren(...(trouble ? [troubleNote(trouble, () => askElsewhere(box.question))] : []))
+function showNotice(notice: Notice | undefined): void {
+  byId('notice').replaceChildren(...(notice ? [noticeElement(notice, () => askElsewhere(box.question))] : []))
 }
 
 function showCode(): void {

@@ -1,4 +1,4 @@
-/** The question box: its keys, its one button, and why the service took no question. */
+/** The question box: its keys, its one button, and why a question was refused. */
 import type { RefusedError } from '../client/index.ts'
 import { byId, el, setText } from './dom.ts'
 
@@ -25,10 +25,10 @@ export class QuestionBox {
       if (this.#isRunning) options.stop()
       else this.#ask()
     })
-    // The second click of a double click would stop what the first has just started.
+    // The second click of a double click would stop the run that the first one started.
     this.#submit.addEventListener('click', (event) => event.detail > 1 && event.preventDefault())
     this.#area.addEventListener('keydown', (event) => {
-      // An input method uses Enter too, to take what it offers.
+      // Input methods use Enter too, to accept a suggestion.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
       event.preventDefault()
       if (!this.#isRunning) this.#ask()
@@ -52,7 +52,7 @@ export class QuestionBox {
     this.#label()
   }
 
-  /** @param asked the question of the run that goes on or has ended */
+  /** @param asked the question of the current or last run */
   show(isRunning: boolean, asked: string): void {
     this.#isRunning = isRunning
     this.#asked = asked
@@ -67,7 +67,7 @@ export class QuestionBox {
     this.#submit.focus({ preventScroll: true })
   }
 
-  /** Says what is wrong with the question, or takes that back. */
+  /** Says why the question was refused; undefined clears that. */
   refuse(refusal: Refusal | undefined): void {
     this.#area.ariaInvalid = refusal ? 'true' : null
     this.#refusal.replaceChildren(...(refusal ? whatToChange(refusal) : []))

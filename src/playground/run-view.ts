@@ -1,6 +1,6 @@
 /**
- * A run on the page: its lanes as columns, the last predictor's below them over the full width, and the timeline.
- * All of it follows from the program's description and the frames; nothing here knows a predictor by name.
+ * A run on the page: its lanes as columns, the last predictor's lane below them at full width, and the timeline.
+ * It is built from the program's description and the frames alone; nothing here knows a predictor by name.
  */
 import type { Lane, ProgramDescription, RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
@@ -8,34 +8,39 @@ import { LaneView } from './lane-view.ts'
 import { Timeline } from './timeline.ts'
 import { keyOf } from './words.ts'
 
-export type RunPlaces = {
+export type RunElements = {
   readonly timeline: HTMLElement
   readonly columns: HTMLElement
   readonly answers: HTMLElement
 }
 
 export class RunView {
-  readonly #places: RunPlaces
+  readonly #elements: RunElements
   readonly #announcer: Announcer
   readonly #askAgain: () => void
-  /** The predictor that nobody waits for. */
+  /** The predictor that no other one waits for. */
   readonly #last: string | undefined
   readonly #timeline = new Timeline()
   readonly #lanes = new Map<string, LaneView>()
   #isOver = false
 
-  /** Takes the places over from the run before. */
-  constructor(places: RunPlaces, program: ProgramDescription, announcer: Announcer, askAgain: () => void) {
-    this.#places = places
+  /** Takes the elements over from the previous run. */
+  constructor(
+    elements: RunElements,
+    program: ProgramDescription,
+    announcer: Announcer,
+    askAgain: () => void,
+  ) {
+    this.#elements = elements
     this.#announcer = announcer
     this.#askAgain = askAgain
     this.#last = program.predictors.at(-1)?.predictor
-    places.columns.replaceChildren()
-    places.answers.replaceChildren()
-    places.timeline.replaceChildren(this.#timeline.element)
+    elements.columns.replaceChildren()
+    elements.answers.replaceChildren()
+    elements.timeline.replaceChildren(this.#timeline.element)
   }
 
-  /** Brings the page to this state, once an animation frame. */
+  /** Shows this state. Called once per animation frame. */
   show(state: RunState, now: number): void {
     if (this.#lanes.size !== state.lanes.length) this.#addLanes(state.lanes)
     this.#timeline.show(state, now)
@@ -50,7 +55,7 @@ export class RunView {
     )
   }
 
-  /** Scrolls where the reader follows. Call it after everything else of an animation frame has been written. */
+  /** Scrolls the lanes whose reader is at the end. Call this last in an animation frame. */
   keepUp(): void {
     for (const lane of this.#lanes.values()) lane.keepUp()
   }
@@ -62,13 +67,13 @@ export class RunView {
   #addLanes(lanes: readonly Lane[]): void {
     let before: Element | undefined
     for (const lane of lanes) {
-      const place = this.#isAnswer(lane) ? this.#places.answers : this.#places.columns
+      const container = this.#isAnswer(lane) ? this.#elements.answers : this.#elements.columns
       let view = this.#lanes.get(keyOf(lane))
       if (!view) {
         view = new LaneView({ lane, isAnswer: this.#isAnswer(lane), askAgain: this.#askAgain })
         this.#lanes.set(keyOf(lane), view)
-        if (before?.parentElement === place) before.after(view.element)
-        else place.append(view.element)
+        if (before?.parentElement === container) before.after(view.element)
+        else container.append(view.element)
       }
       before = view.element
     }

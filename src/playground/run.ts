@@ -1,4 +1,4 @@
-/** One question on its way: frames -> state, until it ends in one of its five ways or never begins. */
+/** One question: frames -> state, until the run ends. A refused question has no run. */
 import {
   endRun,
   IncompleteStreamError,
@@ -18,10 +18,10 @@ export class Run {
   state: RunState
   /** Every event as it came, `[DONE]` included. */
   readonly events: string[] = []
-  /** The service took no question: nothing has run. */
+  /** Set when the service refused the question: nothing has run. */
   refusal: RefusedError | undefined
-  /** What else kept it from ending well. */
-  failure: Error | undefined
+  /** What kept the run from ending well, other than a refusal or an error frame. */
+  error: Error | undefined
   readonly #controller = new AbortController()
 
   constructor(program: ProgramDescription, question: string) {
@@ -30,12 +30,12 @@ export class Run {
   }
 
   /**
-   * Asks, and follows the run to its end. It never throws: what went wrong stands in the fields.
+   * Asks, and reads the run to its end. Never throws: what went wrong is in `refusal`, `error` and `state`.
    *
-   * @param apiKey where the service wants one
+   * @param apiKey if the service wants one
    * @param onChange called after every change of the state
    */
-  async follow(url: URL, apiKey: string | undefined, onChange: () => void): Promise<void> {
+  async ask(url: URL, apiKey: string | undefined, onChange: () => void): Promise<void> {
     const { signal } = this.#controller
     try {
       const frames = streamRun({
@@ -53,13 +53,13 @@ export class Run {
       }
     } catch (error) {
       if (error instanceof RefusedError) this.refusal = error
-      else if (!signal.aborted) this.failure = error as Error
+      else if (!signal.aborted) this.error = error as Error
       this.#end(error instanceof IncompleteStreamError ? 'incomplete' : 'failed')
     }
     onChange()
   }
 
-  /** Ends it here at once; the service aborts its models as soon as it sees the connection gone. */
+  /** Ends the run here at once. The service aborts its models when it sees the connection close. */
   stop(): void {
     this.#end('stopped')
     this.#controller.abort()

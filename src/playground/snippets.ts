@@ -1,16 +1,16 @@
-/** The code that asks what the page asks: for a shell, and for a browser's console or Node. */
+/** Code that asks what the page asks: for a shell, and for a browser's console or Node. */
 
 export type Asked = {
   readonly url: URL
   readonly question: string
   readonly include: readonly string[]
-  /** Whether the service wanted a key. The code has a place for it, and not the key: code is shown around. */
+  /** Whether the service wants a key. The code has a placeholder for it, since people share code. */
   readonly hasKey: boolean
 }
 
 const at = (url: URL) => new URL('v1/stream', url).href
 
-/** In single quotes a shell changes nothing; a single quote itself stands outside of them. */
+/** A shell changes nothing inside single quotes. A single quote itself has to stand outside them. */
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
 export function curlCode({ url, question, include, hasKey }: Asked): string {
@@ -22,7 +22,7 @@ export function curlCode({ url, question, include, hasKey }: Asked): string {
   ].join('\n')
 }
 
-/** It reads events with three lines and no library, because the service sends each as exactly one `data:` line. */
+/** Reads events in three lines, without a library: the service sends each one as exactly one `data:` line. */
 export function fetchCode({ url, question, include, hasKey }: Asked): string {
   const key = hasKey ? ", authorization: 'Bearer YOUR-KEY'" : ''
   return `const response = await fetch(${JSON.stringify(at(url))}, {

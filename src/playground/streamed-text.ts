@@ -1,9 +1,9 @@
 /**
- * A text that grows. What is there is never touched again: what is new is appended to the last text node.
+ * A text that grows. What is already shown is never touched: new text is appended to the last text node.
  *
- * Browsers lay out a paragraph as a whole and shape a text node as a whole, so that appending to a single long one
- * soon costs more than a frame has. A long text is therefore cut: into blocks after line feeds, and else into
- * nodes after spaces, where letters never join. It looks the same and can be selected as one.
+ * Browsers lay out a paragraph as a whole and shape a text node as a whole, so appending to one long node soon takes
+ * longer than an animation frame. A long text is therefore split: into blocks after line feeds, or else into nodes
+ * after spaces, where letters never join. It looks the same and can be selected as one text.
  */
 import { el } from './dom.ts'
 
@@ -16,7 +16,7 @@ export class StreamedText {
   #node: Text | undefined
   #length = 0
 
-  /** Shows a text that begins with all that has been shown so far. */
+  /** Shows a text. It begins with everything shown so far. */
   show(text: string): void {
     if (text.length === this.#length) return
     const fresh = text.slice(this.#length)
@@ -44,5 +44,5 @@ export class StreamedText {
   }
 }
 
-/** The position after the last line feed, or else after the last space; 0 where there is neither. */
+/** The position after the last line feed, or else after the last space; 0 if there is neither. */
 const endOfPart = (text: string) => text.lastIndexOf('\n') + 1 || text.lastIndexOf(' ') + 1

@@ -1,11 +1,11 @@
-/** The theme: the system's, or the one that the reader chose, which the browser remembers. */
+/** The theme: the system's, or the reader's choice, which the browser remembers. */
 
 const THEMES = ['auto', 'light', 'dark'] as const
 type Theme = (typeof THEMES)[number]
 
 const KEY = 'tributary-theme'
 
-/** Makes the button go through the themes, from the remembered one on. */
+/** Makes the button cycle through the themes, starting from the remembered one. */
 export function switchThemes(button: HTMLButtonElement): void {
   let theme = remembered()
   const show = () => {
@@ -20,7 +20,7 @@ export function switchThemes(button: HTMLButtonElement): void {
   show()
 }
 
-// Browsers that are told to keep nothing throw at the mention of localStorage; the theme then lasts for the visit.
+// Browsers set to store nothing throw on any use of localStorage. The theme then lasts until the page is left.
 
 function remembered(): Theme {
   try {

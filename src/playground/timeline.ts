@@ -1,9 +1,9 @@
-/** Which lane waited and wrote when: a bar for each, on one scale of time, so that overlap is seen at a glance. */
+/** When each lane waited and wrote: a bar for each, on one time scale, so that overlap shows at a glance. */
 import type { Lane, RunState } from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
 import { elapsed, keyOf, lookOf, nameOf, seconds } from './words.ts'
 
-/** Milliseconds that the scale may have while a run goes on: it grows in steps, so that bars don't creep back. */
+/** Lengths of the scale while a run goes on, in milliseconds. It grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
 
 /** Milliseconds between the scale's lines. */
@@ -54,7 +54,7 @@ export class Timeline {
     for (const lane of lanes) {
       const row = this.#rows.get(keyOf(lane)) ?? new Row(lane)
       this.#rows.set(keyOf(lane), row)
-      this.#list.append(row.element) // moves those that are there, so that further calls come after the first
+      this.#list.append(row.element) // moves existing rows, so that further calls come after the first
     }
     this.#list.append(this.#axisRow)
   }
@@ -93,19 +93,19 @@ class Row {
     const start = lane.startedAt ?? now
     const end = lane.startedAt === undefined ? start : (lane.endedAt ?? now)
     const first = lane.firstTokenAt ?? end
-    const places = [start, first, end].map((at) => percent((at - from) / scale))
-    const shown = `${places.join()} ${lane.phase}`
+    const edges = [start, first, end].map((at) => percent((at - from) / scale))
+    const shown = `${edges.join()} ${lane.phase}`
     if (shown === this.#shown) return
     this.#shown = shown
     setAttribute(this.element, 'data-phase', lookOf(lane))
     setAttribute(this.element, 'data-wrote', String(lane.firstTokenAt !== undefined))
-    place(this.#waiting, start - from, first - from, scale)
-    place(this.#writing, first - from, end - from, scale)
+    position(this.#waiting, start - from, first - from, scale)
+    position(this.#writing, first - from, end - from, scale)
   }
 }
 
-/** Written from the script: a policy without inline styles allows this, and no style attribute in the markup. */
-function place({ style }: HTMLElement, start: number, end: number, scale: number): void {
+/** Set from the script, since the content security policy forbids style attributes in the markup. */
+function position({ style }: HTMLElement, start: number, end: number, scale: number): void {
   style.left = percent(start / scale)
   style.width = percent((end - start) / scale)
 }

@@ -1,4 +1,4 @@
-/** How the page says times, names and where a lane stands. */
+/** How the page words times, names and a lane's phase. */
 import type { Lane } from '../client/index.ts'
 
 /** A duration in milliseconds: `2.1 s`, `1 min 05 s`. */
@@ -17,23 +17,23 @@ function listed(names: readonly string[]): string {
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
 }
 
-/** What tells one lane from all others. */
+/** Identifies a lane. */
 export const keyOf = ({ predictor, call }: Lane) => `${predictor} ${call}`
 
 export const nameOf = ({ predictor, call }: Lane) => (call > 1 ? `${predictor} · call ${call}` : predictor)
 
-/** The field that a predictor may write before those it is there for. */
+/** The field that a predictor may write before its own outputs. */
 export const REASONING = 'reasoning'
 
-/** The texts that a lane is there for, in order. */
+/** A lane's output fields without the reasoning, in order. */
 export const outputsOf = ({ fields }: Lane) => Object.entries(fields).filter(([name]) => name !== REASONING)
 
 const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
 
-/** How a lane looks: one that the run never came to isn't one that was stopped. */
+/** How a lane looks. One that the run never reached looks pending, not stopped. */
 export const lookOf = (lane: Lane) => (hasRun(lane) ? lane.phase : 'pending')
 
-/** Where a lane stands, in a word or two. */
+/** A lane's phase, in a word or two. */
 export function standing(lane: Lane): string {
   switch (lane.phase) {
     case 'pending':
@@ -49,7 +49,7 @@ export function standing(lane: Lane): string {
   }
 }
 
-/** How long a lane has been at work, or was. */
+/** How long a lane has been working, or did work. */
 export function elapsed({ startedAt, endedAt }: Lane, now: number): string {
   return startedAt === undefined ? '–' : seconds((endedAt ?? now) - startedAt)
 }

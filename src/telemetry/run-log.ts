@@ -1,25 +1,25 @@
-/** The one line that a run leaves in the log. */
+/** The log line of a run. */
 import type { FastifyBaseLogger } from 'fastify'
 import { type RunError, remedyOf } from '../core/errors.ts'
 import type { Run } from '../core/streamify.ts'
 
 /**
- * Writes it. Neither question nor answer is in it.
+ * Writes the line. It holds neither the question nor the answer.
  *
- * @param failure what the run failed of, or why its reader was lost
- * @param ms what it took, from the request to the end of the response
+ * @param error what ended the run, or why its reader was lost
+ * @param ms milliseconds from the request to the end of the response
  */
 export function logRun(
   log: FastifyBaseLogger,
   { calls }: Pick<Run, 'calls'>,
-  failure: RunError | undefined,
+  error: RunError | undefined,
   ms: number,
 ): void {
   const firstTokens = calls.flatMap((call) =>
     call.firstTokenMs === undefined ? [] : [call.startMs + call.firstTokenMs],
   )
   const line = {
-    outcome: failure?.code ?? 'ok',
+    outcome: error?.code ?? 'ok',
     duration_ms: Math.round(ms),
     first_token_ms: firstTokens.length > 0 ? Math.min(...firstTokens) : null,
     retries: calls.reduce((sum, call) => sum + call.retries, 0),
@@ -32,15 +32,15 @@ export function logRun(
       first_token_ms: call.firstTokenMs ?? null,
       duration_ms: call.durationMs,
     })),
-    ...(failure?.predictor !== undefined && { predictor: failure.predictor }),
-    ...(failure && { remedy: remedyOf(failure.code), ...causeOf(failure) }),
+    ...(error?.predictor !== undefined && { predictor: error.predictor }),
+    ...(error && { remedy: remedyOf(error.code), ...causeOf(error) }),
   }
   const level =
-    !failure || failure.code.startsWith('client_') ? 'info' : failure.code === 'internal' ? 'error' : 'warn'
+    !error || error.code.startsWith('client_') ? 'info' : error.code === 'internal' ? 'error' : 'warn'
   log[level](line, 'stream finished')
 }
 
-/** What the log says of a failure's cause. An upstream's own words stay out: they may repeat the prompt. */
+/** What the log says about an error's cause. An upstream's own words stay out: they may repeat the prompt. */
 function causeOf({ code, cause }: RunError): object {
   if (code === 'internal') return { err: cause }
   if (!(cause instanceof Error)) return {}

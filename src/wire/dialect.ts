@@ -1,13 +1,14 @@
 /**
- * The contract between a run's frames and the words in which a client wants them. To add a dialect, write one file
- * that makes a `Dialect`; when frames are taken, silence, and the end of the response are `event-stream.ts`'s.
+ * The contract between a run's frames and the text that a client wants them in. To add a dialect, write one file that
+ * makes a `Dialect`. When to take frames, what to do in a silence and how to end the response is up to
+ * `event-stream.ts`.
  */
 import type { Frame } from '../core/frame.ts'
 
 export type Dialect = {
-  /** What the response carries besides: how the client tells what it gets. */
+  /** The response's headers: they tell the client what it gets. */
   readonly headers: Readonly<Record<string, string>>
-  /** Begins one response. Whatever a dialect has to remember of it is in the encoder alone. */
+  /** Begins one response. All state of that response is in the encoder. */
   readonly open: () => Encoder
 }
 
@@ -20,6 +21,6 @@ export type Encoder = {
   encode(frames: readonly Frame[]): string
   /** What follows the last frame. */
   readonly end: string
-  /** What is sent in a silence, so that proxies keep the connection open. */
+  /** Sent during a silence, so that proxies keep the connection open. */
   readonly keepAlive: string
 }

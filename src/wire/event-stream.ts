@@ -1,7 +1,7 @@
 /**
- * A run's frames as the body of a response. They are taken only as the response asks for more, so that a reader who
- * takes nothing holds up the run. The few that come within a turn of the event loop leave in one write at its end, when
- * what is to be asked of upstreams has been asked; many that come together leave together.
+ * A run's frames as the body of a response. Frames are taken only when the response asks for more, so a reader who
+ * takes nothing holds up the run. A few frames that come within one turn of the event loop leave in one write at its
+ * end, after the upstreams have been asked for more. Many that come together leave at once.
  */
 import { Readable } from 'node:stream'
 import type { Outlet } from '../async/channel.ts'
@@ -9,28 +9,28 @@ import { Silence } from '../async/silence.ts'
 import type { Frame } from '../core/frame.ts'
 import type { Dialect } from './dialect.ts'
 
-/** Bytes that wait for the response before the frames are left where they are. */
+/** Bytes that may wait for the response before frames are left in the channel. */
 const HELD = 16 * 1024
 
 /**
- * Frames that are worth a write of their own, at once: kept till the turn's end together with those of many other
- * streams, they would have left the processor's caches, and would outlive a collection.
+ * Frames that are worth a write of their own at once. Kept until the end of the turn, along with those of many other
+ * streams, they would fall out of the processor's caches and survive a garbage collection.
  */
 const MANY = 32
 
 const isText = ({ type }: Frame) => type === 'token'
 
 /**
- * @param frames those of one run
- * @param dialect the words that the client wants them in
- * @param heartbeatMs after so long a silence a comment is sent, so that proxies keep the connection open; time in
- *   which the response asks for nothing is no silence
+ * @param frames the frames of one run
+ * @param dialect the text that the client wants them in
+ * @param heartbeatMs milliseconds of silence after which a comment is sent, so that proxies keep the connection
+ *   open; it isn't silence while the response asks for nothing
  */
 export function eventStream(frames: Outlet<Frame>, dialect: Dialect, heartbeatMs: number): Readable {
   const encoder = dialect.open()
-  /** Whether the response has asked, and has got nothing yet. */
+  /** Whether the response has asked and has received nothing yet. */
   let isAsking = false
-  /** Whether a text has left: the first is what people wait for. */
+  /** Whether any text has left. The first is what people wait for. */
   let hasText = false
 
   const wait = () => {
@@ -63,7 +63,7 @@ export function eventStream(frames: Outlet<Frame>, dialect: Dialect, heartbeatMs
   const stream = new Readable({
     highWaterMark: HELD,
     read() {
-      if (isAsking) return // a heartbeat came in between
+      if (isAsking) return // only a heartbeat has been sent since
       isAsking = true
       wait()
     },

@@ -1,6 +1,6 @@
 /**
- * The native dialect: the frames themselves, as server-sent events of one `data:` line each. LF only, one space, no
- * other fields, since naive readers split at `data: ` and at blank lines.
+ * The native dialect: the frames themselves, as server-sent events of one `data:` line each. LF only, one space and no
+ * other fields, because naive readers split at `data: ` and at blank lines.
  */
 import type { Frame, TokenFrame } from '../core/frame.ts'
 import type { Dialect, Encoder } from './dialect.ts'
@@ -8,12 +8,12 @@ import type { Dialect, Encoder } from './dialect.ts'
 export const DONE = 'data: [DONE]\n\n'
 export const KEEP_ALIVE = ': keep-alive\n\n'
 
-/** Line ends to Unicode, though not to server-sent events: readers that split by Unicode's rules would break. */
+/** Line ends in Unicode but not in server-sent events. They would break readers that split by Unicode's rules. */
 const UNICODE_LINE_ENDS = /[\u0085\u2028\u2029]/g
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /**
- * JSON on one line, whoever splits it. Lone surrogates leave as JSON escapes (well-formed JSON.stringify), so the
+ * JSON on one line, by anybody's rules. Lone surrogates leave as JSON escapes (well-formed JSON.stringify), so the
  * bytes are always valid UTF-8.
  */
 const json = (value: unknown) => JSON.stringify(value).replace(UNICODE_LINE_ENDS, escaped)
@@ -27,23 +27,23 @@ export const native: Dialect = {
   headers: {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no', // nginx would collect the frames
+    'x-accel-buffering': 'no', // nginx would buffer the frames
   },
   open: () => new FrameEncoder(),
 }
 
-/** Encodes the frames of one stream: nearly all of them are tokens, and most of the lane that the last was of. */
+/** Encodes the frames of one stream. Nearly all are tokens, and most are of the same lane as the one before. */
 export class FrameEncoder implements Encoder {
   readonly end = DONE
   readonly keepAlive = KEEP_ALIVE
 
-  /** A token frame of the lane whose surroundings are known. */
+  /** A token frame of the lane whose head and tail are known. */
   #lane: TokenFrame | undefined
-  /** What stands before and after the text of a chunk in that lane, its quotes included. */
+  /** What comes before and after a chunk's text in that lane, including its quotes. */
   #head = ''
   #tail = ''
 
-  /** Each of a batch as an event, all in one string. */
+  /** A batch as one string, with an event for each frame. */
   encode(frames: readonly Frame[]): string {
     let text = ''
     for (const frame of frames) {
@@ -65,13 +65,13 @@ export class FrameEncoder implements Encoder {
   #enterLane(frame: TokenFrame): void {
     this.#lane = frame
     const event = encodeFrame({ ...frame, chunk: '' })
-    const at = event.indexOf('"chunk":""') + '"chunk":"'.length // within a string, its quotes would be escaped
+    const at = event.indexOf('"chunk":""') + '"chunk":"'.length // inside a string, these quotes would be escaped
     this.#head = event.slice(0, at)
     this.#tail = event.slice(at)
   }
 }
 
-/** A text as it stands between the quotes of a JSON string. A look at each character is quicker than a search. */
+/** A text as it appears between the quotes of a JSON string. Checking each character is faster than a search. */
 function inJson(text: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)

@@ -49,6 +49,19 @@ test('signs of life set no timer each', async (t) => {
   assert.ok(timers.mock.callCount() <= 20, `${timers.mock.callCount()} timers in 10 times the silence`)
 })
 
+test('paused after its time, before the timer has fired, it asks for no time that is past', (t) => {
+  const readings = [0, 0.5] // of a clock that goes on between two looks at it
+  t.mock.method(performance, 'now', () => readings.shift() ?? 150)
+  const timers = t.mock.method(globalThis, 'setTimeout')
+  const silence = new Silence(() => {})
+  silence.start(100)
+  silence.pause()
+  silence.resume()
+  silence.end()
+  const past = timers.mock.calls.filter(({ arguments: [, ms] }) => (ms ?? 0) < 0)
+  assert.deepEqual([timers.mock.callCount() > 0, past], [true, []])
+})
+
 test('nothing expires while it stands still, and no time is lost or gained', async (t) => {
   const { pass, silence, state } = setUp(t)
   silence.start(100)

@@ -1,4 +1,4 @@
-/** Ends a call whose completion grows beyond all reason, so that a run's memory has a bound. */
+/** Ends a call whose completion grows too long, so that a run's memory has a bound. */
 import { RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 

@@ -1,24 +1,24 @@
 /**
- * Lets a few calls through at a time and the others wait in line, first come, first served. It goes around the
- * timeouts, so that time spent in the line doesn't count as the model's silence.
+ * Lets a few calls through at a time. The others wait in line, first come, first served. It wraps the timeouts, so that
+ * time in the line doesn't count as the model's silence.
  */
 import { RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 
-/** One call: in the line until it is given a slot. */
+/** One call: in line until it gets a slot. */
 type Turn = { hasSlot: boolean; readonly called: PromiseWithResolvers<void> }
 
 /**
  * A call that can't start at once says so in one `wait` delta.
  *
  * @param slots calls that may run at the same time
- * @param waiting calls that may wait in line; one more is refused with `lm_busy`
+ * @param waiting calls that may wait in line; one more fails with `lm_busy`
  */
 export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: number }): LM {
   let running = 0
   const line: Turn[] = []
 
-  /** Gives back what the call has, a slot or its turn in the line. Doing it twice does no harm. */
+  /** Gives back what the call has: a slot or its turn in line. It is safe to call twice. */
   const leave = (turn: Turn) => {
     if (!turn.hasSlot) {
       const at = line.indexOf(turn)
@@ -26,7 +26,7 @@ export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: 
       return
     }
     turn.hasSlot = false
-    const next = line.shift() // gets this very slot, so that no newcomer can take it first
+    const next = line.shift() // takes over this slot, so that no newcomer can take it first
     if (next) {
       next.hasSlot = true
       next.called.resolve()
@@ -43,7 +43,7 @@ export function withQueue(lm: LM, { slots, waiting }: { slots: number; waiting: 
       const ahead = running + line.length
       if (ahead >= slots + waiting) throw new RunError('lm_busy')
       const turn: Turn = { hasSlot: running < slots, called: Promise.withResolvers() }
-      // Not left to `finally` alone: a consumer that reads nothing after the abort would keep others waiting.
+      // `finally` alone isn't enough: a consumer that doesn't read after the abort would keep others waiting.
       const onAbort = () => {
         leave(turn)
         turn.called.resolve()

@@ -1,12 +1,12 @@
 /**
- * Asks again when an endpoint fails before it has said anything. After the first text or reasoning it never
- * does: what was streamed would come twice.
+ * Asks again when an endpoint fails before it has sent anything. It never does so after the first text or reasoning,
+ * because what was streamed would come twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 
-/** Failures that asking once more may cure. A timeout isn't among them: it has used up the time there was. */
+/** Errors that another try may cure. A timeout isn't among them: it has used up the time there was. */
 const CURABLE: ReadonlySet<ErrorCode> = new Set([
   'upstream_unreachable',
   'upstream_error',
@@ -16,7 +16,7 @@ const CURABLE: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * @param retries further requests after the first
- * @param deadlineMs from the start of the call; a wait that would go beyond it fails at once
+ * @param deadlineMs milliseconds from the start of the call; a wait that would end later fails at once
  */
 export function withRetries(lm: LM, { retries, deadlineMs }: { retries: number; deadlineMs: number }): LM {
   return {
@@ -50,7 +50,7 @@ export function withRetries(lm: LM, { retries, deadlineMs }: { retries: number; 
   }
 }
 
-/** Half a second, doubled each time, with up to half of it taken off so that callers don't come in step. */
+/** Half a second, doubled each time, minus up to half at random, so that callers don't come back in step. */
 function backoffMs(attempt: number): number {
   return 500 * 2 ** attempt * (1 - Math.random() / 2)
 }

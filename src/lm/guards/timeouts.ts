@@ -1,17 +1,15 @@
 /**
- * Ends a call whose model has fallen silent. Only the model's own silence counts: while the consumer isn't
- * asking for more, the clock stands still. Text and native reasoning are signs of life; waits, empty deltas and
- * comments are not.
+ * Ends a call whose model has gone silent. Only the model's own silence counts: while the consumer isn't asking for
+ * more, the clock stops. Text and native reasoning are signs of life; waits, empty deltas and comments are not.
  */
-
 import { follow } from '../../async/follow.ts'
 import { Silence } from '../../async/silence.ts'
 import { RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 
 /**
- * @param firstTokenMs from the start of the call, all retries and their waits included, to the first sign of life
- * @param idleMs between one sign of life and the next
+ * @param firstTokenMs milliseconds from the start of the call to the first sign of life, retries and waits included
+ * @param idleMs milliseconds from one sign of life to the next
  */
 export function withTimeouts(lm: LM, { firstTokenMs, idleMs }: { firstTokenMs: number; idleMs: number }): LM {
   return {

@@ -1,7 +1,7 @@
 /**
- * Worked examples for predictors that bring none. A very small model needs them: a grammar alone makes it write
- * the format around garbage, and after a single example it keeps repeating that one. They fit any signature,
- * so what they say depends on a field's place and not on its name.
+ * Worked examples for predictors that bring none. A very small model needs them: with a grammar alone it writes the
+ * format around garbage, and after a single example it keeps repeating that one. They fit any signature, so what they
+ * say depends on a field's position and not on its name.
  */
 import type { Message, Values } from '../../core/adapters/adapter.ts'
 import { demoTurns } from '../../core/adapters/chat/prompt.ts'
@@ -10,7 +10,7 @@ import { namesOf, type Signature } from '../../core/signature.ts'
 
 type Topic = {
   readonly question: string
-  /** The reasoning. It begins with the question again, so that the model keeps to its own. */
+  /** The reasoning. It repeats the question first, so that the model stays with its own. */
   readonly plan: string
   /** What one predictor writes for another to read. */
   readonly notes: readonly string[]
@@ -48,20 +48,20 @@ const TOPICS: readonly Topic[] = [
 ]
 
 /**
- * What the examples are about. Asked something that it can't make sense of, the model falls back on them; so it
- * is discouraged from these words where the prompt's own question has none of them.
+ * What the examples are about. The model falls back on them when it can't make sense of a question. So it is
+ * discouraged from these words unless the question itself has them.
  */
 export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper', 'wood', 'chips', 'pulp']
 
-/** The examples, as turns to put between the system message and the question. None for fields that aren't texts. */
+/** The examples, as turns between the system message and the question. None for fields that aren't texts. */
 export function localDemos(signature: Signature): Message[] {
   if ([...signature.inputs, ...signature.outputs].some(({ type }) => type.kind !== 'str')) return []
   return TOPICS.flatMap((topic) => demoTurns(signature, valuesOf(signature, topic)))
 }
 
 /**
- * The field `question`, or else the first input, is asked. Other inputs are notes. So are the outputs of a
- * predictor that reads nothing but the question; one that reads more turns notes into prose.
+ * The field `question`, or else the first input, holds the question. Other inputs are notes. So are the outputs of a
+ * predictor that reads only the question; one that reads more turns notes into prose.
  */
 function valuesOf(signature: Signature, { question, plan, notes, prose }: Topic): Values {
   const [inputs, outputs] = [namesOf(signature.inputs), namesOf(signature.outputs)]

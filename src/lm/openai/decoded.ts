@@ -1,4 +1,4 @@
-/** Bodies that come compressed although nobody asked for it: some gateways do that to whatever they pass on. */
+/** Decompresses bodies. Nobody asks for compression, but some gateways compress whatever they pass on. */
 import { pipeline, Readable, type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { RunError } from '../../core/errors.ts'
@@ -12,13 +12,13 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
   zstd: createZstdDecompress,
 }
 
-/** What zlib says of a body that breaks off where the connection doesn't. */
+/** zlib's error for a body that breaks off although the connection doesn't. */
 const ENDED_EARLY = 'Z_BUF_ERROR'
 
 /**
  * @param encoding the answer's `content-encoding`, if it has one
- * @returns the body without it, read no further ahead than the body itself
- * @throws RunError `upstream_bad_response` for an encoding that isn't known
+ * @returns the decompressed body; it reads no further ahead than the body itself
+ * @throws RunError `upstream_bad_response` for an unknown encoding
  */
 export function decoded(body: AnswerBody, encoding = 'identity'): AnswerBody {
   const name = encoding.trim().toLowerCase()
@@ -37,7 +37,7 @@ export function decoded(body: AnswerBody, encoding = 'identity'): AnswerBody {
       throw error
     }
   }
-  // Its callback hears of errors too, but they come out of the iterator all the same.
+  // The callback is required, but errors also come out of the iterator.
   const pieces: AsyncIterator<Buffer> = pipeline(Readable.from(encoded()), decoder, () => {}).iterator()
   return {
     async read() {

@@ -1,12 +1,12 @@
 /**
- * The events of a completion are alike to the letter but for the text that each brings. Once one of them has been
- * read properly, the others of its shape are read by cutting out their text, without parsing the JSON around it,
- * for about a tenth of the time.
+ * The events of a completion are identical except for the text that each brings. Once one of them has been parsed,
+ * others of the same shape are read by cutting out their text, without parsing the JSON around it. That takes about a
+ * tenth of the time.
  *
- * Why that can't go wrong: a shape is learned only if the proper reader, given the same event with another text in
- * that place, says just that other text. JSON and server-sent events have no context that could make a third text
- * in the same place read differently, as long as it is a whole JSON string of its own, which is checked. Whatever
- * isn't of the shape is left to the proper reader.
+ * Why this is safe: a shape is learned only if the parser, given the same event with another text at that position,
+ * returns exactly that other text. JSON and server-sent events have no context that could make a third text at the same
+ * position read differently, as long as it is a complete JSON string, which is checked. Whatever doesn't have the shape
+ * is left to the parser.
  */
 import type { Delta } from '../../core/lm.ts'
 
@@ -29,15 +29,15 @@ export class EventShape {
   }
 
   /**
-   * @param event a whole one, its blank line included
-   * @param said what the proper reader made of it
-   * @param properly the proper reader, for one event by itself
-   * @returns undefined where the event can't be taken for an example of others
+   * @param event a whole event, with its blank line
+   * @param said what the parser made of it
+   * @param parse parses one event by itself
+   * @returns undefined if the event can't serve as an example for others
    */
   static of(
     event: string,
     said: TextDelta,
-    properly: (event: string) => readonly Delta[],
+    parse: (event: string) => readonly Delta[],
   ): EventShape | undefined {
     const literal = JSON.stringify(said.text)
     const at = event.indexOf(literal)
@@ -45,31 +45,31 @@ export class EventShape {
     const head = event.slice(0, at + 1)
     const tail = event.slice(at + literal.length - 1)
     const other = `${said.text}.`
-    const [delta, ...more] = properly(`${head}${JSON.stringify(other).slice(1, -1)}${tail}`)
+    const [delta, ...more] = parse(`${head}${JSON.stringify(other).slice(1, -1)}${tail}`)
     const isInPlace = delta?.type === said.type && delta.text === other && more.length === 0
     return isInPlace ? new EventShape(said.type, head, tail) : undefined
   }
 
   /**
-   * Reads the events of this shape that follow one another.
+   * Reads consecutive events of this shape.
    *
    * @param at where in `text` the first of them may begin
-   * @param into gets their deltas
-   * @returns where what is left to the proper reader begins
+   * @param into receives their deltas
+   * @returns where the first event that is left to the parser begins
    */
   read(text: string, at: number, into: Delta[]): number {
     const head = this.#head
     const tail = this.#tail
     for (;;) {
       const start = at + head.length
-      // Slices share the text's characters, and comparing two strings is quicker than `startsWith` is.
+      // A slice copies nothing, and comparing two strings is quicker than `startsWith`.
       if (text.slice(at, start) !== head) return at
       let end = start
       let hasEscapes = false
       for (let code = text.charCodeAt(end); code !== QUOTE; code = text.charCodeAt(++end)) {
         if (code === BACKSLASH) {
           hasEscapes = true
-          end++ // what it escapes may be a quote
+          end++ // the escaped character may be a quote
         } else if (!(code >= SPACE)) {
           return at // not allowed in a JSON string (RFC 8259 §7), or the end of the text
         }
@@ -83,7 +83,7 @@ export class EventShape {
   }
 }
 
-/** The text that a JSON string stands for, if its escapes are right. */
+/** The text that a JSON string stands for; undefined if its escapes are wrong. */
 function unescaped(characters: string): string | undefined {
   try {
     return JSON.parse(`"${characters}"`)

@@ -1,6 +1,6 @@
-/** JSON that may be none. */
+/** Text that may or may not be JSON. */
 
-/** @returns the object or array that a text holds; undefined for any other text */
+/** @returns the object or array that the text holds; undefined for any other text */
 export function jsonValue(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,9 +1,9 @@
 /**
- * Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama and their like.
+ * Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama and so on.
  *
- * The `openai` package makes addresses, headers and error classes. The request goes out through undici and its
- * body is read here, since the package's own stream ends normally when it was aborted, cut or empty, hides the
- * finish reason, and costs several times the reading.
+ * The `openai` package makes addresses, headers and error classes. The request goes out through undici and the answer
+ * is read here: the package's own stream ends normally when it was aborted, cut or empty, hides the finish reason, and
+ * takes several times as long to read.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import OpenAI from 'openai'
@@ -15,61 +15,61 @@ import { striking } from '../../secrets.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
-import { refusal } from './upstream-errors.ts'
+import { errorOfStatus } from './upstream-errors.ts'
 
 /**
- * How long a finished model's stream may take to end. Some upstreams leave the socket open; and a body that is
- * read to its end leaves a connection that the next call can use.
+ * Milliseconds that a stream may stay open after its model has finished. Some upstreams never close it. Reading a body
+ * to its end is worth a short wait, because the next call can then use the connection.
  */
 const GRACE_MS = 500
 
 /**
- * Deltas after which everything else has its turn. A read can bring a thousand and more, and reads that wait are
- * handled in one go, dozens of them, while timers and other streams stand still.
+ * Deltas after which everything else gets a turn. One read can bring more than a thousand, and dozens of waiting reads
+ * would be handled in one go, while timers and other streams stand still.
  */
 const DELTAS_PER_TURN = 1_000
 
-/** What a stream may bring after the end of its completion: a finish reason, usage, `[DONE]`. In bytes. */
+/** Bytes that a stream may bring after its completion has ended: a finish reason, usage, `[DONE]`. */
 const MAX_EPILOGUE = 16 * 1024
 
-/** An error's body beyond this isn't worth reading. In bytes. */
+/** Characters of an error's body that are worth reading. */
 const MAX_ERROR_BODY = 16 * 1024
 
 export type OpenAIOptions = {
-  /** Unset: OpenAI's own. */
+  /** Unset: OpenAI's own endpoint. */
   readonly baseURL: string | undefined
   /** Unset: no `authorization` header is sent. */
   readonly apiKey: string | undefined
   readonly model: string
-  /** Characters of a completion that will be accepted: it bounds what one event may have. */
+  /** The longest completion that will be accepted, in characters. It bounds the length of one event. */
   readonly maxCompletionChars: number
 }
 
 export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: OpenAIOptions): LM {
   const client = new OpenAI({
     baseURL: baseURL ?? 'https://api.openai.com/v1',
-    // Given, so that the package doesn't look for them in the environment.
+    // Set, so that the package doesn't read them from the environment.
     organization: null,
     project: null,
-    apiKey: apiKey ?? 'none', // the package wants one
+    apiKey: apiKey ?? 'none', // the package requires one
     logLevel: 'off',
     ...(apiKey === undefined && { defaultHeaders: { authorization: null } }),
   })
-  // Silence is timed around the LM; undici's own limits of 300 s would cut slow local models. HTTP/1.1 alone,
-  // since an abort then closes the socket, so that even an upstream that ignores it can't send on.
+  // A guard times silence; undici's own limits of 300 s would cut off slow local models. HTTP/1.1 only: an abort then
+  // closes the socket, so even an upstream that ignores it can't keep sending.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false })
 
-  // The same for every call but for the body; made anew, it would be a tenth of what a short run costs.
+  // The same for every call except for the body. Making it each time would be a tenth of the cost of a short run.
   const envelope = client
     .buildRequest({ method: 'post', path: '/chat/completions', body: {} })
     .then(({ req, url }) => ({
       url,
-      // Without it any encoding is welcome (RFC 9110 §12.5.3), and some gateways take that at its word.
+      // Without it, any encoding is acceptable (RFC 9110 §12.5.3), and some gateways then compress.
       headers: { ...Object.fromEntries(new Headers(req.headers)), 'accept-encoding': 'identity' },
     }))
   const strike = striking([apiKey])
 
-  /** Asks, and gives the answer's body once it is known to be a stream of events. */
+  /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
   const open = async (
     messages: readonly Message[],
     { signal, usage }: Pick<CallOptions, 'signal' | 'usage'>,
@@ -93,7 +93,7 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
     if (answer.status >= 300) {
       const words = await textOf(body)
       signal.throwIfAborted()
-      throw refusal(answer.status, new Headers(answer.headers as Record<string, string>), words, {
+      throw errorOfStatus(answer.status, new Headers(answer.headers as Record<string, string>), words, {
         model,
         strike,
       })
@@ -116,13 +116,13 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
       const isComplete = () => chunks.isDone || (chunks.isFinished && (!usage || chunks.usage !== undefined))
       let grace: NodeJS.Timeout | undefined
       let inThisTurn = 0
-      /** Whether the consumer has left the loop: it has what it wants, though the stream goes on. */
+      /** Whether the consumer has left the loop: it has what it wants, although the stream goes on. */
       let isLeft = true
       try {
         for (let pieces = await body.read(); pieces; pieces = await body.read()) {
           const deltas = chunks.push(pieces)
           if (deltas.length > 0) yield deltas
-          if (chunks.failure) throw chunks.failure
+          if (chunks.error) throw chunks.error
           if (isComplete()) break
           if (chunks.isFinished) grace ??= setTimeout(body.destroy, GRACE_MS)
           inThisTurn += deltas.length
@@ -149,8 +149,8 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
 }
 
 /**
- * Reads what is left of a body whose completion is over, so that its connection can be used again. Not for long, not
- * much, and not while the model writes on: then the request ends, and with it what is paid for.
+ * Reads the rest of a body whose completion is over, so that the connection can be used again. It gives up after a
+ * short time, after a few bytes, or if the model keeps writing: ending the request then ends the cost.
  */
 async function settle(body: AnswerBody, chunks: ChatChunks): Promise<void> {
   const timer = setTimeout(body.destroy, GRACE_MS)
@@ -160,16 +160,16 @@ async function settle(body: AnswerBody, chunks: ChatChunks): Promise<void> {
       for (const piece of pieces) bytes += piece.byteLength
       const deltas = chunks.isFinished ? [] : chunks.push(pieces)
       const writesOn = deltas.some((delta) => 'text' in delta && delta.text.trim() !== '')
-      if (writesOn || chunks.failure || bytes > MAX_EPILOGUE) return body.destroy()
+      if (writesOn || chunks.error || bytes > MAX_EPILOGUE) return body.destroy()
     }
   } catch {
-    // it has broken off, and nothing of it is missed
+    // It broke off, and nobody needs the rest.
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** What there is to read of an error's body. One that breaks off or never ends must not hide the status. */
+/** As much of an error's body as can be read. One that breaks off or never ends must not hide the status. */
 async function textOf(body: AnswerBody): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
@@ -180,7 +180,7 @@ async function textOf(body: AnswerBody): Promise<string> {
       if (text.length > MAX_ERROR_BODY) break
     }
   } catch {
-    // what came of it has to do
+    // What has come must do.
   } finally {
     clearTimeout(timer)
     body.destroy()
@@ -188,14 +188,14 @@ async function textOf(body: AnswerBody): Promise<string> {
   return text
 }
 
-/** Failures to get an answer that are of this machine's making: no descriptors, memory or ports are left. */
-const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL'])
+/** Connection errors that are this machine's own: it is out of descriptors, memory or ports. */
+const OWN_ERRORS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL'])
 
-/** undici's word for `100 Continue`, which it can't read (RFC 9110 §15.2.1 allows servers to send it unasked). */
+/** undici's error for `100 Continue`, which it can't read. RFC 9110 §15.2.1 allows servers to send it unasked. */
 const isContinue = (cause: Error) => cause instanceof errors.SocketError && cause.message === 'bad response'
 
 function failedToConnect(cause: Error & { code?: unknown }): never {
-  if (OWN_FAULTS.has(cause.code)) throw new RunError('internal', { cause })
+  if (OWN_ERRORS.has(cause.code)) throw new RunError('internal', { cause })
   if (isContinue(cause)) {
     const message = "The model's endpoint answered '100 Continue', which wasn't asked for and can't be read."
     throw new RunError('upstream_bad_response', { cause, message })
@@ -204,6 +204,6 @@ function failedToConnect(cause: Error & { code?: unknown }): never {
     const message = "The headers of the endpoint's answer are too large."
     throw new RunError('upstream_bad_response', { cause, message })
   }
-  const isNoHttp = cause instanceof errors.HTTPParserError // something answered, but not in HTTP
-  throw new RunError(isNoHttp ? 'upstream_bad_response' : 'upstream_unreachable', { cause })
+  const isNotHttp = cause instanceof errors.HTTPParserError // something answered, but not in HTTP
+  throw new RunError(isNotHttp ? 'upstream_bad_response' : 'upstream_unreachable', { cause })
 }

@@ -1,13 +1,13 @@
 /**
- * One POST through undici, its answer read as the network brings it. Servers that flush every token make an HTTP
- * chunk of each, and undici's own body hands those out one by one, with promises around each; here all that one
+ * One POST through undici, with the answer read as the network brings it. Servers that flush every token send each as
+ * an HTTP chunk, and undici's own body hands those out one by one, with promises around each. Here everything that one
  * read of the socket brought comes at once.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { Channel } from '../../async/channel.ts'
 
-/** Bytes that may wait to be read before the connection is read no further: half of what a read of it may bring. */
+/** Bytes that may wait before the socket is paused: half of what one read of it may bring. */
 const CAPACITY = 32 * 1024
 
 export type Answer = {
@@ -19,12 +19,12 @@ export type Answer = {
 /** An answer's bytes, for one reader. */
 export type AnswerBody = {
   /**
-   * @returns what has come since the last read, as soon as there is something, in the pieces that HTTP made of it;
+   * @returns what has come since the last read, as soon as there is something, in the pieces that HTTP split it into;
    *   undefined at the end
-   * @throws the signal's reason when aborted; what the connection broke off with, after what came before it
+   * @throws the signal's reason when aborted; the connection's error, after everything that came before it
    */
   readonly read: () => Promise<readonly Buffer[] | undefined>
-  /** Gives up on the rest, and on the connection. */
+  /** Gives up on the rest and closes the connection. */
   readonly destroy: () => void
 }
 
@@ -36,8 +36,8 @@ type Request = {
 
 /**
  * @param signal closes the connection, at any time
- * @returns the answer, as soon as its headers are there
- * @throws the signal's reason when aborted, without waiting for anything; undici's errors
+ * @returns the answer, as soon as its headers have come
+ * @throws the signal's reason when aborted, at once; undici's errors
  */
 export function post(dispatcher: Dispatcher, url: string, request: Request): Promise<Answer> {
   const { signal, ...rest } = request
@@ -45,13 +45,13 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
   const pieces = new Channel<Buffer>(CAPACITY, ({ byteLength }) => byteLength)
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   let connection: Dispatcher.DispatchController | undefined
-  let failure: Error | undefined
+  let error: Error | undefined
 
-  const end = (error?: Error) => {
+  const end = (cause?: Error) => {
     signal.removeEventListener('abort', onAbort)
-    failure ??= error
+    error ??= cause
     pieces.close()
-    if (error) reject(error)
+    if (cause) reject(cause)
   }
   const giveUp = (reason: Error) => {
     end(reason)
@@ -61,8 +61,8 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
   const body: AnswerBody = {
     async read() {
       const some = await pieces.take()
-      signal.throwIfAborted() // whatever still waits
-      if (!some && failure) throw failure
+      signal.throwIfAborted() // even if something still waits
+      if (!some && error) throw error
       return some
     },
     destroy: () => giveUp(new Error('The rest of the answer is not wanted.')),
@@ -75,10 +75,10 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
     {
       onRequestStart(controller) {
         connection = controller
-        if (failure) controller.abort(failure) // it was aborted before it had a connection
+        if (error) controller.abort(error) // aborted before there was a connection
       },
       onResponseStart(_, status, headers) {
-        if (status >= 200) resolve({ status, headers, body }) // below are interim answers (RFC 9110 §15.2)
+        if (status >= 200) resolve({ status, headers, body }) // lower ones are interim (RFC 9110 §15.2)
       },
       onResponseData(controller, piece) {
         const room = pieces.pushOne(piece)
@@ -87,7 +87,7 @@ export function post(dispatcher: Dispatcher, url: string, request: Request): Pro
         room.then(() => controller.resume())
       },
       onResponseEnd: () => end(),
-      onResponseError: (_, error) => end(error),
+      onResponseError: (_, cause) => end(cause),
     },
   )
   return promise

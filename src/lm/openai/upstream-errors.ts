@@ -1,6 +1,6 @@
 /**
- * What an upstream says of its troubles -> the RunError that it means. Servers agree on little: the same refusal comes
- * as a status, a code, a type, or a sentence alone, in a body or as an event of the stream.
+ * An error that an upstream reports -> the RunError that it means. Servers agree on little: the same error comes as a
+ * status, a code, a type or just a sentence, in a body or as an event of the stream.
  */
 import OpenAI, { APIError } from 'openai'
 import { type ErrorCode, RunError } from '../../core/errors.ts'
@@ -9,10 +9,10 @@ import { jsonValue } from './json-value.ts'
 import { clean, wordsIn } from './upstream-words.ts'
 
 /**
- * Troubles that servers have many names for. What is looked at is code, type and sentence together.
+ * Errors that servers have many names for. The patterns are matched against code, type and sentence together.
  *
- * - over the context: OpenAI, vLLM and llama-cpp-python; llama-server; LiteLLM; Anthropic; Bedrock; Gemini
- * - filtered: Azure's code; LiteLLM's class
+ * - prompt too long: OpenAI, vLLM and llama-cpp-python; llama-server; LiteLLM; Anthropic; Bedrock; Gemini
+ * - refused by a filter: Azure's code; LiteLLM's class
  * - no such model: OpenAI's and Ollama's words; LiteLLM's
  */
 const KINDS: readonly (readonly [ErrorCode, RegExp])[] = [
@@ -27,37 +27,37 @@ const KINDS: readonly (readonly [ErrorCode, RegExp])[] = [
   ],
 ]
 
-/** OpenAI's name for a quota that is spent: unlike other limits, it doesn't let go by itself. */
+/** OpenAI's name for a spent quota. Unlike other limits, it doesn't pass by itself. */
 const SPENT = /insufficient_quota/
 
-/** What LiteLLM without a database says to any key but its own, with status 400. */
+/** LiteLLM's answer, without a database, to any key but its own. Its status is 400. */
 const NO_SUCH_KEY = /no_db_connection/
 
-type Trouble = {
-  /** The body or the event, as JSON gave it, or a text. */
+type Reported = {
+  /** The parsed body or event, or its text if it isn't JSON. */
   readonly said: unknown
-  /** For the log: all that is known of it. */
+  /** Everything known about it, for the log. */
   readonly cause: unknown
   readonly strike: Strike
 }
 
-/** An error that the upstream tells of in its stream. */
-export function upstreamError({ said, cause, strike }: Trouble): RunError {
+/** The error in an event of the stream. */
+export function errorInStream({ said, cause, strike }: Reported): RunError {
   return known(said, cause) ?? inItsOwnWords('upstream_error', clean(said, strike), cause)
 }
 
 /**
- * An answer with an error's status.
+ * The error in an answer that isn't a 2xx.
  *
- * @param model the configured one, for the sentence that says that it isn't known
+ * @param model the configured model, for the sentence that says that the endpoint doesn't know it
  */
-export function refusal(
+export function errorOfStatus(
   status: number,
   headers: Headers,
   body: string,
   { model, strike }: { readonly model: string; readonly strike: Strike },
 ): RunError {
-  const said = jsonValue(body) ?? (/^\s*[<{[]/.test(body) ? '' : body) // markup and broken JSON are no sentences
+  const said = jsonValue(body) ?? (/^\s*[<{[]/.test(body) ? '' : body) // markup and broken JSON aren't sentences
   const cause = APIError.generate(status, said as object, body, headers)
   if (cause instanceof OpenAI.AuthenticationError || cause instanceof OpenAI.PermissionDeniedError) {
     return new RunError('upstream_auth', { cause })
@@ -102,7 +102,7 @@ function inItsOwnWords(code: ErrorCode, words: string, cause: unknown): RunError
   })
 }
 
-/** The code and the type of an error, in one text. */
+/** The code and the type of an error, as one text. */
 function kindOf(said: unknown): string {
   const one = Array.isArray(said) ? said[0] : said
   if (typeof one !== 'object' || one === null) return ''

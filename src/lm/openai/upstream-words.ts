@@ -1,26 +1,26 @@
-/** What an upstream says of its troubles, made fit for clients. */
+/** The words of an error that an upstream reports, made fit for clients. */
 import { isIPv6 } from 'node:net'
 import type { Strike } from '../../secrets.ts'
 
-/** What may be an IPv6 address, in brackets or not. */
+/** Anything that may be an IPv6 address, with or without brackets. */
 const IPV6 = /\[?((?:[0-9a-f]*:){2,}(?:[0-9a-f]+(?:\.\d+)*)?)(?:%\w+)?(?:\](?::\d+)?)?/gi
 
-/** Words with dots between them that are no host: classes of errors, such as `litellm.InternalServerError`. */
+/** Dotted words that aren't a host: names of error classes, such as `litellm.InternalServerError`. */
 const ERROR_CLASS = /\.[A-Z]\w*(?:Error|Exception|Timeout|Warning)$/
 
 /**
- * Words of an upstream, fit to be shown to a client: the first line, at most 200 characters, without the configured
- * secrets, and without what looks like a key, an address or a host name.
+ * An upstream's words, fit to be shown to a client: the first line, at most 200 characters, without the configured
+ * secrets and without anything that looks like a key, an address or a host name.
  *
  * @param said a string, or an object whose `message` or `detail` is one
- * @param strike takes the configured secrets out: whatever they look like, and before anything else is cut
+ * @param strike removes the configured secrets. It runs first, before anything is cut
  */
 export function clean(said: unknown, strike: Strike): string {
   return (
     strike(wordsIn(said))
       .slice(0, 1_000)
       .split(/[\r\n]/, 1)[0] as string
-  ) // no more, since these patterns are not linear
+  ) // no more than this, since the patterns below aren't linear
     .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, '[address]')
     .replace(/\b(sk|pk)[-_]\S{6,}|\bbearer\s+\S{6,}|\b(api[-_ ]?)?(key|token)\s*[:=]\s*\S{6,}/gi, '[key]')
     .replace(/\b(key|token)\s+(?=\S*\d)\S{6,}/gi, '[key]')
@@ -35,10 +35,10 @@ export function clean(said: unknown, strike: Strike): string {
 }
 
 /**
- * The sentence in a body or an event that tells of an error. Servers put it under `message` or `detail` (FastAPI, with
- * a list of faults under it for a body that it refuses), in an `error` or at the top, and some send a list of one.
+ * The sentence in a body or an event that reports an error. Servers put it in `message` or in `detail` (FastAPI, which
+ * puts a list of faults there when it refuses a body), at the top level or in an `error`. Some send a list of one.
  *
- * @returns '' where there is none
+ * @returns '' if there is none
  */
 export function wordsIn(said: unknown): string {
   if (typeof said === 'string') return said

@@ -19,7 +19,7 @@ function read(reads: readonly Uint8Array[]): (Delta | string)[] {
   try {
     for (const bytes of reads) {
       deltas.push(...chunks.push([Buffer.from(bytes)]))
-      if (chunks.failure) throw chunks.failure
+      if (chunks.error) throw chunks.error
     }
     deltas.push(...chunks.end())
   } catch (thrown) {

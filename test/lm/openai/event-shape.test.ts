@@ -24,7 +24,7 @@ function read(bytes: Buffer, cuts: readonly number[] = []): Delta[] {
   const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
   const pieces = ends.map((end, nth) => bytes.subarray(ends[nth - 1] ?? 0, end))
   const deltas = [...chunks.push(pieces.slice(0, 3)), ...chunks.push(pieces.slice(3))]
-  assert.equal(chunks.failure, undefined)
+  assert.equal(chunks.error, undefined)
   return deltas
 }
 
@@ -211,7 +211,7 @@ describe('events of a known shape', () => {
     for (const [last, failure, end] of bodies) {
       const chunks = chatChunks(1_000)
       chunks.push([Buffer.from(before), Buffer.from(last)])
-      assert.equal(chunks.failure?.code, failure, last)
+      assert.equal(chunks.error?.code, failure, last)
       if (end) assert.deepEqual(chunks.end(), [{ type: 'finish', reason: end, usage: undefined }])
     }
   })

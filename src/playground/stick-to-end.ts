@@ -1,16 +1,16 @@
-/** Keeps what scrolls at its end while the reader is there, and leaves it alone as soon as they are not. */
+/** Keeps a scroller at its end while the reader is there, and leaves it alone once they scroll away. */
 
 /** Pixels from the end that still count as the end. */
 const NEAR = 24
 
-export class Follow {
+export class StickToEnd {
   readonly #scroller: Element
   #isAtEnd: boolean
 
   /**
-   * @param events where the scroller's scroll events arrive, which for the page is the document
-   * @param fromTheTop whether to follow too where nothing has been scrolled yet; else the reader has to go to the
-   *   end first
+   * @param events where the scroller's scroll events arrive: for the page as a whole, that is the document
+   * @param fromTheTop whether to stick before anything has been scrolled; otherwise the reader has to go to the end
+   *   first
    */
   constructor(scroller: Element, events: EventTarget = scroller, fromTheTop = true) {
     this.#scroller = scroller
@@ -22,8 +22,8 @@ export class Follow {
     })
   }
 
-  /** Call it after everything else of an animation frame has been written: it needs the layout. */
-  keep(): void {
+  /** Call this last in an animation frame: it needs the layout. */
+  keepUp(): void {
     if (this.#isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight
   }
 }
