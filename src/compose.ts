@@ -8,17 +8,18 @@ import { Runs } from './runs/runs.ts'
 
 export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
 
-/**
- * @param log for what takes a moment at the start
- * @param programs in place of those that the configuration names
- * @throws ConfigError that names everything that is wrong with the configuration's programs
- */
-export async function compose(
-  config: Config,
-  log: (message: string) => void,
-  programs?: Programs,
-): Promise<Parts> {
-  const loaded = programs ?? (await loadPrograms(config, { log }))
+export type ComposeOptions = {
+  /** Gets a line before anything that takes a while at the start. */
+  readonly log: (message: string) => void
+  /** Ends the waiting for the programs' files. */
+  readonly signal?: AbortSignal
+  /** Used in place of those that the configuration names. */
+  readonly programs?: Programs | undefined
+}
+
+/** @throws ConfigError that names everything that is wrong with the configuration's programs; the signal's reason */
+export async function compose(config: Config, { log, signal, programs }: ComposeOptions): Promise<Parts> {
+  const loaded = programs ?? (await loadPrograms(config, { log, signal }))
   const predictors = loaded.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
   const lm = createLM(config, predictors, log)
   const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })

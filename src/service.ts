@@ -33,10 +33,10 @@ async function run(stopping: AbortSignal): Promise<void> {
     ({ error, place }) => logger.error({ err: error, place }, 'a program threw outside of its runs'),
     (error) => endOf(error, logger),
   )
-  const parts = await Promise.race([
-    compose(config, (message) => logger.info(message)),
-    aborted(stopping), // a program's file may take its time
-  ])
+  const log = (message: string) => logger.info(message)
+  const parts = await compose(config, { log, signal: stopping }).catch((error) => {
+    if (!stopping.aborted) throw error
+  })
   if (!parts) return
   const { lm, programs, runs } = parts
   let isLoaded = false

@@ -11,6 +11,8 @@ export type Asking = {
   /** The service's address, such as `http://127.0.0.1:8000`. */
   readonly url: string | URL
   readonly question: string
+  /** The program's name. Left out, the service's default program runs. */
+  readonly program?: string | undefined
   /** The key, if the service wants one. It goes into a header, never into the address. */
   readonly apiKey?: string | undefined
   /** Extra frames. */
@@ -41,10 +43,11 @@ const KNOWN: Readonly<Record<Frame['type'], true>> = {
  *   signal's reason when it aborts
  */
 export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, undefined> {
-  const { url, question, apiKey, include, signal, fetch = globalThis.fetch, onEvent } = asking
+  const { url, question, program, apiKey, include, signal, fetch = globalThis.fetch, onEvent } = asking
   // A controller of our own, so that a consumer that stops reading ends the run just as an abort does.
   const leaving = new AbortController()
-  const response = await fetch(at(url, 'v1/stream'), {
+  const route = program === undefined ? 'v1/stream' : `v1/programs/${encodeURIComponent(program)}/stream`
+  const response = await fetch(at(url, route), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...authorization(apiKey) },
     body: JSON.stringify(include ? { question, include } : { question }),
@@ -84,17 +87,19 @@ export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, un
 }
 
 /**
- * Asks for the description of the service's program.
+ * Asks for the description of a program.
  *
  * @throws NotTheServiceError, RefusedError; what `fetch` throws when nothing answers
  */
 export async function describeProgram({
   url,
+  program,
   apiKey,
   signal,
   fetch = globalThis.fetch,
-}: Pick<Asking, 'url' | 'apiKey' | 'signal' | 'fetch'>): Promise<ProgramDescription> {
-  const response = await fetch(at(url, 'v1/program'), {
+}: Pick<Asking, 'url' | 'program' | 'apiKey' | 'signal' | 'fetch'>): Promise<ProgramDescription> {
+  const route = program === undefined ? 'v1/program' : `v1/programs/${encodeURIComponent(program)}`
+  const response = await fetch(at(url, route), {
     headers: authorization(apiKey),
     ...(signal && { signal }),
   })

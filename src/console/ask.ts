@@ -16,6 +16,7 @@ import {
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { remedyOf } from '../core/errors.ts'
+import { surviveStrayErrors } from '../programs/stray-errors.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
@@ -23,6 +24,7 @@ import { PlainLog } from './plain.ts'
 import { type Source, service, thisProcess } from './source.ts'
 
 const say = (text: string) => void process.stderr.write(text)
+const sayLine = (text: string) => say(`${harmlessLine(text)}\n`)
 
 /** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
 function isDrawable({ json }: Options): boolean {
@@ -52,8 +54,8 @@ async function main(): Promise<number> {
   let source: Source | undefined
   try {
     source = options.url
-      ? await service(options.url, apiKey(), interrupted.signal)
-      : await thisProcess((line) => say(`${line}\n`))
+      ? await service(options.url, options.program, apiKey(), interrupted.signal)
+      : await thisProcess(options.program, sayLine, interrupted.signal)
     await show(source, question, options, interrupted.signal)
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
@@ -75,7 +77,7 @@ function apiKey(): string | undefined {
 /** @throws RunFailed if the run ended in an error; whatever asking throws */
 async function show(source: Source, question: string, options: Options, signal: AbortSignal): Promise<void> {
   const drawable = isDrawable(options)
-  if (!options.json) say(`${harmlessLine(source.model)}\n`)
+  if (!options.json) sayLine(source.model)
   let state = startRun(source.program, performance.now())
   const board = drawable ? new Board(process.stderr, state, options) : undefined
   const plain = new PlainLog(options.json ? () => {} : say)
@@ -133,6 +135,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0) // the reader has read enough
 })
 
+surviveStrayErrors(
+  ({ error, place = 'somewhere' }) =>
+    sayLine(`${place}: outside of the run, the program threw ${String(error)}`),
+  (error) => {
+    throw error
+  },
+)
 main().then(
   (code) => {
     process.exitCode = code
@@ -140,7 +149,7 @@ main().then(
   (error: Error) => {
     if (error instanceof ConfigError) say(`${error.message}\n`)
     else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
-    else say(`${harmlessLine(error.message)}\n`)
+    else sayLine(error.message)
     if (error instanceof UsageError) say(`\n${USAGE}`)
     process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1
   },

@@ -2,16 +2,18 @@
 import { parseArgs } from 'node:util'
 
 export const USAGE = `Usage: npm run ask -- [options] "question"
+       npx tributary ask [options] [mine.ts] "question"
 
-Runs the program on a question and shows what each of its predictors writes, as it is written. On a terminal
+Runs a program on a question and shows what each of its predictors writes, as it is written. On a terminal
 that is a board with a row for each; elsewhere the answer alone goes to standard output, and the rest to
 standard error. Without a question, it is read from standard input.
 
 Options:
-  --url <address>  ask a running service, such as http://127.0.0.1:8000, instead of this process
-  --reasoning      show the predictors' reasoning too
-  --json           print the frames, one a line
-  --help           print this
+  --url <address>    ask a running service, such as http://127.0.0.1:8000, instead of this process
+  --program <which>  a program by its name, or, in this process, by its file, such as ./mine.ts
+  --reasoning        show the predictors' reasoning too
+  --json             print the frames, one a line
+  --help             print this
 
 The environment and .env choose the model that answers; see .env.example. TRIBUTARY_API_KEY is the key for --url,
 if the service wants one.
@@ -20,6 +22,8 @@ if the service wants one.
 export type Options = {
   readonly question: string | undefined
   readonly url: URL | undefined
+  /** A name or, without `url`, a file. */
+  readonly program: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
   readonly help: boolean
@@ -33,13 +37,14 @@ export class UsageError extends Error {
 /** @throws UsageError for an unknown option or an invalid address */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
-  const { url, reasoning = false, json = false, help = false } = values
+  const { url, program, reasoning = false, json = false, help = false } = values
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url needs an address such as http://127.0.0.1:8000, not '${url}'.`)
   }
   return {
     question: positionals.join(' ').trim() || undefined,
     url: url === undefined ? undefined : new URL(url),
+    program,
     reasoning,
     json,
     help,
@@ -53,6 +58,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         url: { type: 'string' },
+        program: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

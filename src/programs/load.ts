@@ -17,7 +17,7 @@ const BESIDE_PROGRAMS = /\.(d|test|spec)\.\w+$/
  * Loads every program of a configuration.
  *
  * @param config `PROGRAM`, a file, is the default program; `PROGRAMS` is a folder of them; `DEFAULT_PROGRAM` is a name
- * @throws ProgramError that names everything that is wrong
+ * @throws ProgramError that names everything that is wrong; the signal's reason
  */
 export async function loadPrograms(
   { PROGRAM, PROGRAMS, DEFAULT_PROGRAM }: Pick<Config, 'PROGRAM' | 'PROGRAMS' | 'DEFAULT_PROGRAM'>,

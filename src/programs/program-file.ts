@@ -16,7 +16,7 @@ export const isProgramFile = (path: string): boolean => EXTENSIONS.includes(extn
 const LONG_MS = 5_000
 
 /** Milliseconds after which a file that is still loading is given up. */
-export const LIMIT_MS = 60_000
+const LIMIT_MS = 60_000
 
 /** UTF-16 units that are repeated of what a file threw. */
 const MAX_MESSAGE = 1_000
@@ -34,6 +34,8 @@ export class FileFault extends Error {
 export type Loading = {
   /** Gets a line for a file that takes long. */
   readonly log: (message: string) => void
+  /** Ends the waiting for files; its reason is thrown then. */
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds that a file may take to load. */
   readonly limitMs?: number | undefined
 }
@@ -41,7 +43,7 @@ export type Loading = {
 /**
  * @param path relative to the working directory
  * @returns the program under the name of its file
- * @throws FileFault
+ * @throws FileFault; the signal's reason
  */
 export async function loadProgramFile(path: string, loading: Loading): Promise<NamedProgram> {
   const file = shownPath(resolve(path))
@@ -73,7 +75,7 @@ export async function loadProgramFile(path: string, loading: Loading): Promise<N
 async function load(
   file: string,
   path: string,
-  { log, limitMs = LIMIT_MS }: Loading,
+  { log, signal, limitMs = LIMIT_MS }: Loading,
 ): Promise<{ default?: unknown }> {
   provideOwnPackages(import.meta.url)
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -90,11 +92,15 @@ async function load(
       ),
     )
   }, limitMs)
+  const onAbort = () => reject(signal?.reason)
+  signal?.addEventListener('abort', onAbort)
+  if (signal?.aborted) onAbort()
   try {
     return await Promise.race([import(pathToFileURL(path).href), late])
   } catch (error) {
-    throw error instanceof FileFault ? error : faultOf(file, error)
+    throw error instanceof FileFault || signal?.aborted ? error : faultOf(file, error)
   } finally {
+    signal?.removeEventListener('abort', onAbort)
     clearTimeout(reminder)
     clearTimeout(limit)
   }

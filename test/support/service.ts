@@ -91,11 +91,10 @@ export class Service {
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
     const named = { name: 'program', program }
-    const parts = await compose(
-      config,
-      () => {},
-      program === parallelComposer ? undefined : { default: named, all: [named] },
-    )
+    const parts = await compose(config, {
+      log: () => {},
+      programs: program === parallelComposer ? undefined : { default: named, all: [named] },
+    })
     const { lm, runs } = parts
     const app = await buildApp({ ...parts, config, logger, isLoaded: () => true, requestTimeoutMs })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
