@@ -142,15 +142,12 @@ surviveStrayErrors(
     throw error
   },
 )
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: Error) => {
-    if (error instanceof ConfigError) say(`${error.message}\n`)
-    else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
-    else sayLine(error.message)
-    if (error instanceof UsageError) say(`\n${USAGE}`)
-    process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1
-  },
-)
+const exitCode = await main().catch((error: Error) => {
+  if (error instanceof ConfigError) say(`${error.message}\n`)
+  else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
+  else sayLine(error.message)
+  if (error instanceof UsageError) say(`\n${USAGE}`)
+  return error instanceof UsageError || error instanceof ConfigError ? 2 : 1
+})
+// Whatever a program has opened, such as a connection, would keep the process alive. What was written is taken first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

@@ -1,5 +1,6 @@
 /** The console's command line. */
 import { parseArgs } from 'node:util'
+import { isProgramFile } from '../programs/program-file.ts'
 
 export const USAGE = `Usage: npm run ask -- [options] "question"
        npx tributary ask [options] [mine.ts] "question"
@@ -37,7 +38,9 @@ export class UsageError extends Error {
 /** @throws UsageError for an unknown option or an invalid address */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
-  const { url, program, reasoning = false, json = false, help = false } = values
+  const { url, reasoning = false, json = false, help = false } = values
+  const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
+  const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url needs an address such as http://127.0.0.1:8000, not '${url}'.`)
   }
