@@ -69,7 +69,7 @@ async function run(stopping: AbortSignal): Promise<void> {
       }
       logger.info(
         { programs: programs.all.map(({ name }) => name) },
-        `${programs.default.name} is asked by default`,
+        `the default program is ${programs.default.name}`,
       )
       logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
       await lm.load?.()

@@ -14,7 +14,7 @@ type Wall = {
 }
 
 /** What stands on the ground: single files that every room but async and core may use. */
-const GROUND = ['config', 'secrets', 'output']
+const GROUND = ['config', 'secrets', 'output', 'version']
 
 /** Folders of `src`, and the files that stand in none, by name. */
 const WALLS: Readonly<Record<string, Wall>> = {
@@ -26,6 +26,7 @@ const WALLS: Readonly<Record<string, Wall>> = {
   },
   config: { rooms: [], packages: ['zod'], why: 'everything may read it, so it may lean on nothing' },
   secrets: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
+  version: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
   output: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
   log: { rooms: GROUND, why: 'what is logged is nothing to it' },
   lm: { rooms: ['async', 'core', ...GROUND], why: 'a provider knows neither programs nor who reads them' },
@@ -62,6 +63,12 @@ const WALLS: Readonly<Record<string, Wall>> = {
     packages: [],
     why: 'it brings up the parts that others made',
   },
+  cli: {
+    rooms: ['core', 'programs', 'server', 'console', ...GROUND],
+    packages: [],
+    why: 'it starts what there is, and looks at programs without running them',
+  },
+  tributary: { rooms: ['cli'], packages: [], why: 'whichever Node there is has to be able to read it' },
   server: { rooms: ['service'], packages: [], why: 'it is nothing but signals, and then the service' },
 }
 

@@ -8,6 +8,7 @@ import { flow } from './flow.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
 import { showModel } from './model-label.ts'
 import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
+import { onReturn } from './on-return.ts'
 import { QuestionBox } from './question-box.ts'
 import { INCLUDE, Run } from './run.ts'
 import { RunView } from './run-view.ts'
@@ -42,6 +43,7 @@ for (const example of document.querySelectorAll('.example')) {
 }
 showCode()
 load()
+onReturn(() => program.then(load, (error) => wantsKey(error) || load())) // it may have another program by now
 
 /** Shows the program before the first question. */
 function load(): void {
