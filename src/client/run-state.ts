@@ -47,7 +47,7 @@ export type RunState = {
 const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
 
 /** The state of a run that has just been asked for. */
-export function startRun(program: ProgramDescription, at: number): RunState {
+export function startRun(program: Pick<ProgramDescription, 'predictors'>, at: number): RunState {
   const lanes = program.predictors.map((one) => newLane(one, 1))
   return advance(
     {

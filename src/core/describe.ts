@@ -35,6 +35,7 @@ export function describe(
           ),
         ],
         ...(messages && { status: messages }),
+        ...(predictor.savedModel !== undefined && { saved_model: predictor.savedModel }),
       }
     }),
   }

@@ -32,4 +32,6 @@ export type PredictorDescription = {
   waits_for: string[]
   /** What its module says when it starts and ends. */
   status?: { start: string; end: string } | undefined
+  /** The model with which DSPy optimised it, where that was saved. Another one may answer. */
+  saved_model?: string | undefined
 }

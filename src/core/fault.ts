@@ -32,12 +32,16 @@ export class Faults {
     if (this.named.length < MAX_FAULTS) this.named.push({ pointer, detail: excerpt(detail, MAX_DETAIL) })
   }
 
-  /** All of them in a sentence: where and what. */
-  toString(): string {
+  /** Where and what, for each that is named, and how many more there are. */
+  get lines(): string[] {
     const list = this.named.map(({ pointer, detail }) => (pointer === '' ? detail : `${pointer}: ${detail}`))
     const more = this.count - this.named.length
-    if (more > 0) list.push(`… and ${more.toLocaleString('en')} more`)
-    return list.join('; ')
+    return more > 0 ? [...list, `… and ${more.toLocaleString('en')} more`] : list
+  }
+
+  /** All of them in a sentence. */
+  toString(): string {
+    return this.lines.join('; ')
   }
 }
 

@@ -2,27 +2,33 @@
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
  * in `call.ts`.
  */
-import { Faults } from './fault.ts'
+import { checkDemo, type Demo } from './demo.ts'
+import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
-import { checkField } from './typed-value.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly kind: 'predictor'
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
-  /** Worked examples: earlier turns of the conversation, with a value for each field. */
-  readonly demos: readonly Readonly<Record<string, unknown>>[]
+  /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
+  readonly demos: readonly Demo[]
+  /** Randomness of the model's choices: 0 is none. */
+  readonly temperature?: number | undefined
+  /** What a completion may have, in tokens. */
+  readonly maxTokens?: number | undefined
+  /** The model with which DSPy optimised it. It is shown, and never asked. */
+  readonly savedModel?: string | undefined
 }
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions?: string
-  /** Worked examples, with a value for each field. */
-  readonly demos?: readonly (In & Out)[]
+  /** Worked examples. Each needs a value for one input and one output at least. */
+  readonly demos?: readonly Partial<In & Out>[]
 }
 
 type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string }
@@ -31,7 +37,7 @@ type Reasoned<Out> = { readonly [Name in Reasoning | keyof Out]: Name extends ke
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read
+ * @throws TypeError for a signature that can't be read, and for demos that say too little or hold wrong values
  */
 export function predict<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -44,7 +50,8 @@ export function predict<const S extends string, const T extends Types = NoTypes>
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own
+ * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos that
+ *   say too little or hold wrong values
  */
 export function chainOfThought<const S extends string, const T extends Types = NoTypes>(
   text: Readable<S, T>,
@@ -67,9 +74,9 @@ function make(
   { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
 ): Predictor {
   const faults = new Faults()
-  for (const demo of demos as readonly Readonly<Record<string, unknown>>[]) {
-    for (const field of [...inputs, ...outputs]) checkField(field, demo, faults)
+  for (const [index, demo] of demos.entries()) {
+    checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
-  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as Predictor['demos'] }
+  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as readonly Demo[] }
 }

@@ -65,6 +65,8 @@ export type Program<Inputs = any> = {
   /** Every predictor, in the order in which the program declares them. */
   readonly places: readonly Place[]
   readonly description: string | undefined
+  /** What is still to be applied to it. */
+  readonly state?: ProgramState | undefined
   /** Runs the body with predictors that go through `call`. */
   readonly run: (call: Call, inputs: Inputs, context: BodyContext) => Promise<unknown>
 }
@@ -90,7 +92,12 @@ export type ProgramOptions<Names extends PropertyKey = string, T = NoTypes> = Si
   readonly description?: string
   /** The predictor that writes the answer. Where it isn't given, the last that writes the program's first text. */
   readonly answer?: string
+  /** What `program.save('x.json')` wrote in DSPy, after optimising the same program there. */
+  readonly state?: ProgramState
 }
+
+/** The address of a file, its path, or what it holds, parsed. Whoever loads the program reads and applies it. */
+export type ProgramState = URL | string | object
 
 /**
  * Groups predictors under one name and gives them status messages.
@@ -148,6 +155,7 @@ export function program(...given: unknown[]): Program {
     answer: answerOf(places, outputs, options.answer),
     places,
     description: options.description,
+    state: options.state,
     run(call, inputs, context) {
       const bind = (name: string) => {
         const place = places.find((one) => one.name === name) as Place

@@ -158,6 +158,12 @@ export const programDescription = of<ProgramDescription>()(
             .object({ start: z.string(), end: z.string() })
             .optional()
             .describe('What its module says when it starts and ends.'),
+          saved_model: z
+            .string()
+            .optional()
+            .describe(
+              'The model with which DSPy optimised it, where that was saved. Another one may answer.',
+            ),
         }),
       )
       .describe('In the order in which the program declares them.'),

@@ -41,8 +41,12 @@ export type Run = {
  * Starts a program. Its first frames are there at once, before any model has answered.
  *
  * @param inputs what the program takes, checked
+ * @throws TypeError where the program's state was never applied: it would answer as if it had none
  */
 export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
+  if (program.state !== undefined) {
+    throw new TypeError("The program's saved state hasn't been applied: that is what withState does.")
+  }
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {

@@ -6,24 +6,27 @@ import { COMPLETED, marker } from '../../format.ts'
 import type { Predictor } from '../../predictor.ts'
 import { type Field, namesOf, type Signature } from '../../signature.ts'
 import type { Message, Values } from '../adapter.ts'
-import { given, glossary } from '../fields.ts'
+import { demosInOrder, given, givenInDemo, glossary } from '../fields.ts'
 
 /** The whole prompt of one call: instructions, worked examples, inputs. */
 export function prompt(predictor: Predictor, inputs: Values): Message[] {
   return [
     { role: 'system', content: system(predictor) },
-    ...predictor.demos.flatMap((demo) => demoTurns(predictor, demo)),
-    { role: 'user', content: question(predictor, inputs) },
+    ...demosInOrder(predictor).flatMap((demo) => demoTurns(predictor, demo)),
+    { role: 'user', content: question(predictor, (field) => given(field, inputs)) },
   ]
 }
 
-/** A worked example as the two turns that it would have been. */
+/** A worked example as the two turns that it would have been, with a note in each field that it leaves out. */
 export function demoTurns(signature: Signature, demo: Values): [Message, Message] {
+  const textOf = givenInDemo(signature, demo)
   return [
-    { role: 'user', content: question(signature, demo) },
-    { role: 'assistant', content: `${fields(signature.outputs, demo)}\n\n${marker(COMPLETED)}` },
+    { role: 'user', content: question(signature, textOf) },
+    { role: 'assistant', content: `${fields(signature.outputs, textOf)}\n\n${marker(COMPLETED)}` },
   ]
 }
+
+type TextOf = (field: Field) => string
 
 const list = (fields: readonly Field[]) => fields.map(({ name }) => `\`${name}\``).join(', ')
 
@@ -38,17 +41,17 @@ function system({ inputs, outputs, instructions }: Predictor): string {
   ].join('\n\n')
 }
 
-function question({ inputs, outputs }: Signature, values: Values): string {
+function question({ inputs, outputs }: Signature, textOf: TextOf): string {
   const order = outputs
     .map(
       ({ name, type }) => `${marker(name)}${type.kind === 'str' ? '' : ` (JSON of the type ${type.text})`}`,
     )
     .join(', then ')
-  return `${fields(inputs, values)}\n\nAnswer with the fields ${order}, and end with ${marker(COMPLETED)}.`
+  return `${fields(inputs, textOf)}\n\nAnswer with the fields ${order}, and end with ${marker(COMPLETED)}.`
 }
 
-function fields(fields: readonly Field[], values: Values): string {
-  return fields.map((field) => `${marker(field.name)}\n${defused(given(field, values))}`).join('\n\n')
+function fields(fields: readonly Field[], textOf: TextOf): string {
+  return fields.map((field) => `${marker(field.name)}\n${defused(textOf(field))}`).join('\n\n')
 }
 
 /**

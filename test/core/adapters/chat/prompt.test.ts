@@ -111,6 +111,38 @@ describe('the prompt', () => {
     assert.deepEqual(parser.texts, { reasoning: 'Because.', answer: 'That.\n\nAnd this.' })
   })
 
+  it('has half-filled demos first, which say what they leave out', () => {
+    const whole = { question: 'What?', hint: null, reasoning: 'Because.', sources: ['a'] }
+    const half = { question: 'How?', sources: ['b'] }
+    const hinted = { hint: 'A hint.', reasoning: 'So.' }
+    const unhinted = { question: 'Who?', reasoning: 'Thus.', sources: [] }
+    const predictor = chainOfThought('question, hint: Optional[str] -> sources: list[str]', {
+      demos: [whole, half, unhinted, hinted],
+    })
+    const contents = prompt(predictor, { question: 'Why?' }).map(({ content }) => content)
+    const asked =
+      'Answer with the fields [[ ## reasoning ## ]], then [[ ## sources ## ]] (JSON of the type list[str]), and end with [[ ## completed ## ]].'
+    const question = (question: string, hint: string) =>
+      `[[ ## question ## ]]\n${question}\n\n[[ ## hint ## ]]\n${hint}\n\n${asked}`
+    const answer = (reasoning: string, sources: string) =>
+      `[[ ## reasoning ## ]]\n${reasoning}\n\n[[ ## sources ## ]]\n${sources}\n\n[[ ## completed ## ]]`
+    const leftOut = '(not supplied in this example)'
+    assert.deepEqual(contents.slice(1), [
+      ...[question('How?', 'null'), answer(leftOut, '["b"]')],
+      ...[question(leftOut, '"A hint."'), answer('So.', leftOut)],
+      ...[question('What?', 'null'), answer('Because.', '["a"]')],
+      ...[question('Who?', 'null'), answer('Thus.', '[]')],
+      question('Why?', 'null'),
+    ])
+  })
+
+  it('takes for supplied what a demo has itself, whatever its prototype has', () => {
+    const demos = [{ question: 'What?', answer: 'That.' }]
+    const predictor = predict('question, constructor -> answer')
+    const [, asked] = prompt({ ...predictor, demos }, { question: 'Why?', constructor: 'c' })
+    assert.match(asked?.content ?? '', /## constructor ## \]\]\n\(not supplied in this example\)\n/)
+  })
+
   it('needs a value of its type for every input, whatever the prototype of the values has', () => {
     const predictor = predict('question, constructor -> answer')
     for (const values of [{}, { question: 'Why?' }, { question: 'Why?', constructor: undefined }]) {
