@@ -86,6 +86,7 @@ const variables = z.object({
   PROGRAM: z.string().optional(),
   PROGRAMS: z.string().optional(),
   DEFAULT_PROGRAM: z.string().optional(),
+  PROGRAM_STATE: z.string().optional(),
   CORS_ORIGIN: origins.optional(),
   ALLOWED_HOSTS: hosts.optional(),
   API_KEYS: apiKeys.optional(),

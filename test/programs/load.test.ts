@@ -4,20 +4,24 @@ import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { z } from 'zod'
-import type { Config } from '../../src/config.ts'
 import type { Programs } from '../../src/core/program.ts'
 import * as face from '../../src/index.ts'
-import { loadPrograms } from '../../src/programs/load.ts'
+import { loadPrograms, type ProgramConfig } from '../../src/programs/load.ts'
 import { ProgramError } from '../../src/programs/program-error.ts'
 import { folderOf, programText } from '../support/program-files.ts'
+import { saved } from '../support/saved.ts'
 
-type Named = Partial<Pick<Config, 'PROGRAM' | 'PROGRAMS' | 'DEFAULT_PROGRAM'>>
+type Named = Partial<ProgramConfig>
+
+const NONE: ProgramConfig = {
+  PROGRAM: undefined,
+  PROGRAMS: undefined,
+  DEFAULT_PROGRAM: undefined,
+  PROGRAM_STATE: undefined,
+}
 
 const load = (named: Named, limitMs?: number) =>
-  loadPrograms(
-    { PROGRAM: undefined, PROGRAMS: undefined, DEFAULT_PROGRAM: undefined, ...named },
-    { log: () => {}, limitMs },
-  )
+  loadPrograms({ ...NONE, ...named }, { log: () => {}, limitMs })
 
 const namesOf = ({ default: { name }, all }: Programs) => ({
   default: name,
@@ -145,6 +149,43 @@ describe('which programs there are', () => {
     for (const name of ['my program.ts', 'prögram.ts', 'a:b.ts', '-a.ts', '_.ts']) {
       assert.match(await faultOf(t, programText('a'), name), /: the file's name is the program's/)
     }
+  })
+})
+
+describe('a saved state', () => {
+  const state = saved('bare-chain-of-thought')
+  const text = (options: string) => `
+    import { chainOfThought, program } from 'tributary'
+    export default program({ compose: chainOfThought('question -> answer') }, ({ compose }, inputs) => compose(inputs), ${options})`
+  const instructionsOf = ({ default: { program } }: Programs) => program.places[0]?.predictor.instructions
+
+  it('is read where the program names it, and PROGRAM_STATE goes before it', async (t) => {
+    const other = structuredClone(state)
+    state.predict.signature.instructions = 'Saved.'
+    other.predict.signature.instructions = 'Other.'
+    const folder = folderOf(t, {
+      'mine.ts': text("{ state: new URL('./state.json', import.meta.url) }"),
+      'state.json': JSON.stringify(state),
+      'other.json': JSON.stringify(other),
+    })
+    const PROGRAM = join(folder, 'mine.ts')
+    assert.equal(instructionsOf(await load({ PROGRAM })), 'Saved.')
+    const PROGRAM_STATE = join(folder, 'other.json')
+    assert.equal(instructionsOf(await load({ PROGRAM, PROGRAM_STATE })), 'Other.')
+    assert.match(
+      (await faultsOf({ PROGRAM_STATE })).join('\n'),
+      /^PROGRAM_STATE: \S+other\.json: .*doesn't fit/,
+    )
+  })
+
+  it('that isn’t there, or doesn’t fit, is a fault of the program’s file', async (t) => {
+    const folder = folderOf(t, {
+      'one.ts': text("{ state: new URL('./nope.json', import.meta.url) }"),
+      'two.ts': text('{ state: { other: { signature: { fields: [{}, {}] } } } }'),
+    })
+    const lines = await faultsOf({ PROGRAMS: folder })
+    assert.match(lines[0] ?? '', /^\S+\/one\.ts: The saved state \S+\/nope\.json can't be read: /)
+    assert.match(lines[1] ?? '', /^\S+\/two\.ts: The saved state doesn't fit the program:$/)
   })
 })
 
@@ -283,7 +324,7 @@ describe('what is said of a file that is no program, in a line with the place', 
     const stopping = new AbortController()
     const said: string[] = []
     const loading = loadPrograms(
-      { PROGRAM, PROGRAMS: undefined, DEFAULT_PROGRAM: undefined },
+      { ...NONE, PROGRAM },
       {
         log(message) {
           said.push(message)
