@@ -81,9 +81,12 @@ function watchFolder(folder: string): void {
   watchers.set(path, watcher)
 }
 
-/** Where programs are, whether or not one could be loaded. */
+/** Where programs and the state of one are, whether or not they could be loaded. */
 function programFolders(): string[] {
   const file = existsSync(ENV_FILE) ? parseEnv(readFileSync(ENV_FILE, 'utf8')) : {}
-  const { PROGRAM, PROGRAMS } = { ...file, ...process.env }
-  return [...(PROGRAM ? [dirname(PROGRAM)] : []), ...(PROGRAMS ? [PROGRAMS] : [])]
+  const { PROGRAM, PROGRAMS, PROGRAM_STATE } = { ...file, ...process.env }
+  return [
+    ...[PROGRAM, PROGRAM_STATE].flatMap((path) => (path ? [dirname(path)] : [])),
+    ...(PROGRAMS ? [PROGRAMS] : []),
+  ]
 }

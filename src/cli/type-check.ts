@@ -46,7 +46,8 @@ export async function checkTypes(file: string): Promise<TypeCheck> {
 
 function configuration(file: string): object {
   const zod = dirname(fileURLToPath(import.meta.resolve('zod/package.json')))
-  const own = fileURLToPath(new URL(`../index${extname(import.meta.url)}`, import.meta.url))
+  const isSource = extname(import.meta.url) === '.ts'
+  const own = fileURLToPath(new URL(isSource ? '../index.ts' : '../index.d.ts', import.meta.url))
   const nodeTypes = find('@types/node/package.json', file)
   return {
     compilerOptions: {
