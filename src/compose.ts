@@ -22,6 +22,11 @@ export async function compose(config: Config, { log, signal, programs }: Compose
   const loaded = programs ?? (await loadPrograms(config, { log, signal }))
   const predictors = loaded.all.flatMap(({ program }) => program.places.map(({ predictor }) => predictor))
   const lm = createLM(config, predictors, log)
-  const runs = new Runs({ lm, max: config.MAX_STREAMS, timeoutMs: config.RUN_TIMEOUT_MS })
+  const runs = new Runs({
+    lm,
+    adapter: config.LM_ADAPTER,
+    max: config.MAX_STREAMS,
+    timeoutMs: config.RUN_TIMEOUT_MS,
+  })
   return { lm, programs: loaded, runs }
 }

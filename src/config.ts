@@ -81,6 +81,7 @@ const variables = z.object({
   OPENAI_BASE_URL: httpUrl.optional(),
   OPENAI_MODEL: z.string().default('gpt-5-mini'),
   LM: z.enum(['openai', 'local']).optional(),
+  LM_ADAPTER: z.enum(['chat', 'json']).default('chat'),
   LOCAL_MODEL: z.string().optional(),
   LOCAL_THREADS: wholeNumber(1).optional(),
   PROGRAM: z.string().optional(),

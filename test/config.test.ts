@@ -22,6 +22,7 @@ function faultsOf(environment: Record<string, string>): string[] {
 test('without any variable, the embedded model answers on this machine only', () => {
   assert.deepEqual(readConfig({}), {
     LM: 'local',
+    LM_ADAPTER: 'chat',
     OPENAI_MODEL: 'gpt-5-mini',
     HOST: '127.0.0.1',
     PORT: 8000,
@@ -122,6 +123,7 @@ test('every key is a secret', () => {
 const wrong: Record<string, string[]> = {
   PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
   LM: ['gpt', 'OpenAI'],
+  LM_ADAPTER: ['xml', 'JSON'],
   OPENAI_API_KEY: ['sk 1', 'sk-ü', 'sk\n1'],
   OPENAI_BASE_URL: [
     'http://user:secret@localhost/v1',

@@ -4,9 +4,17 @@ import test from 'node:test'
 import type { Frame } from '../src/core/frame.ts'
 import { chainOfThought } from '../src/core/predictor.ts'
 import { program } from '../src/core/program.ts'
+import { brief, briefNote } from './support/programs.ts'
 import { predictionOf, Reading, Service, text } from './support/service.ts'
 
 const env = { LM: 'local' }
+
+/** Two branches and nothing after them, for what is not about the default program. */
+const branches = program({ one: brief, other: briefNote }, async ({ one, other }, { question }) => {
+  const [answer] = await Promise.all([one({ question }), other({ question })])
+  return answer
+})
+
 const indexOf = (frames: readonly Frame[], fits: (frame: Frame) => boolean) => frames.findIndex(fits)
 
 test('a whole run: both branches stream at the same time, compose follows, and it says what a call took', async (t) => {
@@ -40,7 +48,7 @@ test('a whole run: both branches stream at the same time, compose follows, and i
 })
 
 test('runs at once: each gets an answer of its own, and one that has to wait is told so', async (t) => {
-  const service = await Service.start(t, { env })
+  const service = await Service.start(t, { env, program: branches })
   const questions = ['How do volcanoes form?', 'How can I sleep better?', 'What is bread made of?']
   const runs = await Promise.all(questions.map((question) => service.ask(question)))
   const answers = runs.map((frames) => predictionOf(frames).data.answer)
@@ -51,7 +59,7 @@ test('runs at once: each gets an answer of its own, and one that has to wait is 
 })
 
 test('a client that leaves in mid-generation frees the model', async (t) => {
-  const service = await Service.start(t, { env })
+  const service = await Service.start(t, { env, program: branches })
   for (const _ of [1, 2, 3]) {
     const leaving = new AbortController()
     const reading = new Reading(await service.post('Why do leaves fall?', { signal: leaving.signal }))
@@ -78,7 +86,7 @@ test('a program of a user’s own works too', async (t) => {
 })
 
 test('a question that the model’s context can’t hold is refused before the stream', async (t) => {
-  const service = await Service.start(t, { env })
+  const service = await Service.start(t, { env, program: branches })
   predictionOf(await service.ask('Why?')) // loaded now, so that it is known
   const response = await service.post('why '.repeat(1_900))
   assert.equal(response.status, 400)

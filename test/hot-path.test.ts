@@ -6,8 +6,10 @@ import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
 import { type TestContext, test } from 'node:test'
 import { FieldParser } from '../src/core/adapters/chat/field-parser.ts'
+import { JsonParser } from '../src/core/adapters/json/json-parser.ts'
 import type { Frame } from '../src/core/frame.ts'
 import type { Delta } from '../src/core/lm.ts'
+import { signature } from '../src/core/signature.ts'
 import { streamify } from '../src/core/streamify.ts'
 import { withTimeouts } from '../src/lm/guards/timeouts.ts'
 import { FrameEncoder } from '../src/wire/native.ts'
@@ -89,6 +91,23 @@ test('parsing fields looks at a character once for each marker that it may be of
   const nasty = Array.from('a\n[[ ## ans\n[[ ## answer ## ]]\n\n'.repeat(1_000))
   assert.ok(looks(nasty) <= most * nasty.length)
   assertLinear(looks(nasty), looks(Array.from({ length: 10 }, () => nasty).flat()))
+})
+
+test('parsing JSON looks at each character once, however it is cut', (t) => {
+  const { outputs } = signature('question -> answer: str, lines: list[str], score: float')
+  const text = JSON.stringify({ answer: 'a "b"\n\\ '.repeat(1_000), lines: words(1_000), score: 1 })
+  for (const size of [1, 7, text.length]) {
+    const pieces = text.match(new RegExp(`.{1,${size}}`, 'gs')) ?? []
+    const parse = () => {
+      const parser = new JsonParser(outputs)
+      for (const piece of pieces) parser.push(piece)
+      assert.ok(parser.isCompleted)
+    }
+    const looks =
+      calls(t, String.prototype, 'charCodeAt', parse) + calls(t, String.prototype, 'charAt', parse)
+    // One more at each character of an escape, and at the end of each piece, for half a surrogate pair.
+    assert.ok(looks <= 1.5 * text.length + pieces.length, `${looks} looks at ${text.length} characters`)
+  }
 })
 
 test('encoding takes one look at each character, and JSON for no plain chunk', (t) => {

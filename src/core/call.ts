@@ -1,19 +1,22 @@
 /**
- * One call of a predictor: prompt -> LM -> field parser -> frames, and the fields' values as its result. All
+ * One call of a predictor: prompt -> LM -> parser -> frames, and the fields' values as its result. All
  * state belongs to the call and is gone with it.
  */
 import { follow } from '../async/follow.ts'
-import type { Values } from './adapters/adapter.ts'
-import { chat } from './adapters/chat/chat.ts'
+import type { Adapter, Values } from './adapters/adapter.ts'
+import { adapterFor, adapters } from './adapters/adapters.ts'
+import type { AdapterName } from './adapters/names.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { Completion, type Include } from './completion.ts'
 import { asRunError } from './errors.ts'
 import type { Frame } from './frame.ts'
-import type { LM } from './lm.ts'
+import { FormRefused, type LM } from './lm.ts'
 
 /** What a call is handed by its run. */
 export type CallContext = {
   readonly lm: LM
+  /** The adapter of predictors that choose none. */
+  readonly adapter: AdapterName
   /** Aborts the call; its reason is what the call then throws. */
   readonly signal: AbortSignal
   readonly include: Include
@@ -27,7 +30,7 @@ export type Emit = (frames: readonly Frame[]) => Promise<void> | undefined
 const USAGE_MS = 500
 
 /**
- * Calls the model once. The call is over at the marker `completed`, or when the model finishes.
+ * Calls the model once. The call is over where the completion's own end has been read, or when the model finishes.
  *
  * @param report filled in as the call goes on
  * @returns every output field's value, in signature order
@@ -42,9 +45,15 @@ export async function callPredictor(
   const began = performance.now()
   const elapsed = () => Math.round(performance.now() - began)
   try {
-    const completion = new Completion(chat, site, run.include, report, elapsed)
-    await read(completion, run, site, inputs)
-    return completion.values()
+    const complete = async (adapter: Adapter) => {
+      const completion = new Completion(adapter, site, run.include, report, elapsed)
+      await read(completion, run, site, adapter, inputs)
+      return completion.values()
+    }
+    return await complete(adapterFor(site.predictor, run.adapter, run.lm)).catch((thrown) => {
+      if (thrown instanceof FormRefused) return complete(adapters.chat)
+      throw thrown
+    })
   } catch (thrown) {
     if (run.signal.aborted) throw run.signal.reason // the run's end, whatever the call made of it
     throw asRunError(thrown).at(site.name)
@@ -54,14 +63,20 @@ export async function callPredictor(
 }
 
 /** Asks the LM and sends what becomes of its deltas, until the completion is over. */
-async function read(completion: Completion, run: CallContext, site: Site, inputs: Values): Promise<void> {
+async function read(
+  completion: Completion,
+  run: CallContext,
+  { predictor }: Site,
+  adapter: Adapter,
+  inputs: Values,
+): Promise<void> {
   const { lm, include, emit } = run
   const { controller, unfollow } = follow(run.signal)
   const { signal } = controller
   let timer: NodeJS.Timeout | undefined
   try {
-    const options = { signature: site.predictor, signal, usage: include.usage }
-    for await (const deltas of lm.stream(chat.prompt(site.predictor, inputs), options)) {
+    const options = { signature: predictor, adapter: adapter.name, signal, usage: include.usage }
+    for await (const deltas of lm.stream(adapter.prompt(predictor, inputs), options)) {
       const frames = completion.take(deltas)
       const room = frames.length > 0 ? emit(frames) : undefined
       if (room) await room

@@ -54,11 +54,12 @@ export class Completion {
 
   /**
    * @returns every output field's value, in signature order
-   * @throws RunError `upstream_format` where an output field never came, or its value isn't of its type
+   * @throws RunError `upstream_format` where the completion is broken, an output field never came, or its value isn't of
+   *   its type
    */
   values(): Values {
-    const { missing, texts } = this.#parser
-    if (missing.length > 0) {
+    const { missing, texts, fault } = this.#parser
+    if (!fault && missing.length > 0) {
       const names = missing.map((name) => `'${name}'`).join(', ')
       const message = this.#report.truncated
         ? `The model reached its token limit before it came to ${names}.`
@@ -66,8 +67,9 @@ export class Completion {
       throw new RunError('upstream_format', { message })
     }
     const faults = new Faults()
+    if (fault) faults.add(fault.pointer, fault.detail)
     const values: Record<string, unknown> = {}
-    for (const { name, type } of this.#site.predictor.outputs) {
+    for (const { name, type } of fault ? [] : this.#site.predictor.outputs) {
       values[name] = readValue(type, texts[name] as string, `/${name}`, faults)
     }
     if (faults.count === 0) return values

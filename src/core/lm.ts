@@ -4,6 +4,7 @@
  * provider has them and none writes them again.
  */
 import type { Message } from './adapters/adapter.ts'
+import type { AdapterName } from './adapters/names.ts'
 import type { Signature } from './signature.ts'
 
 /**
@@ -34,13 +35,23 @@ export type ModelInfo = { readonly provider: string; readonly name: string; read
 /** What a model is called wherever a person reads it. */
 export const modelName = ({ name, note }: ModelInfo) => (note ? `${name} (${note})` : name)
 
-export type CallOptions = {
-  /** What is asked for, for providers that can force a format. */
+/** What a completion is to be, for providers that can force a format. */
+export type Form = {
   readonly signature: Signature
+  /** The adapter that made the prompt and reads the completion. */
+  readonly adapter: AdapterName
+}
+
+export type CallOptions = Form & {
   /** Ends the call. */
   readonly signal: AbortSignal
   /** Whether the caller wants `usage`; a provider that has it at no cost may always send it. */
   readonly usage: boolean
+}
+
+/** The endpoint doesn't force completions of the form that was asked for. `takes` is false from now on. */
+export class FormRefused extends Error {
+  override readonly name = 'FormRefused'
 }
 
 /** A plain object, not an instance of a class: wrappers spread it, which would drop inherited methods. */
@@ -62,7 +73,13 @@ export interface LM {
    * Whether the model's context can hold this prompt and an answer to it. Left out by a provider that can't
    * tell; then the answer is known only once the call fails with `prompt_too_long`.
    */
-  fits?(messages: readonly Message[], signature: Signature): boolean
+  fits?(messages: readonly Message[], form: Form): boolean
+
+  /**
+   * Whether completions of this form may be asked for: false once an endpoint has refused to force it. Left out by a
+   * provider that takes any.
+   */
+  takes?(form: Form): boolean
 
   /**
    * Asks for one completion.
@@ -70,7 +87,8 @@ export interface LM {
    * - Deltas that one read of the upstream brought travel together as one array, at once and in order. An
    *   array may be empty.
    * - It returns normally only when the model finished, and then its last delta was `finish`.
-   * - It throws a `RunError` for every other end.
+   * - It throws a `RunError` for every other end; a `FormRefused` before its first delta if the endpoint can't
+   *   force the form. The call then asks in the chat format, which needs nothing of an endpoint.
    * - It throws `signal.reason` when aborted, without waiting for anything, and frees what the call holds.
    *   The same when the consumer stops iterating.
    * - The upstream is read on only when the consumer asks for the next array: that is the back-pressure.

@@ -2,6 +2,7 @@
  * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
  * in `call.ts`.
  */
+import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
 import { checkDemo, type Demo } from './demo.ts'
 import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
@@ -14,6 +15,8 @@ export type Predictor<In = any, Out = any> = Signature<In, Out> & {
   readonly kind: 'predictor'
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions: string | undefined
+  /** The format of its completions; undefined where the service decides. */
+  readonly adapter: AdapterName | undefined
   /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
   readonly demos: readonly Demo[]
   /** Randomness of the model's choices: 0 is none. */
@@ -27,6 +30,11 @@ export type Predictor<In = any, Out = any> = Signature<In, Out> & {
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
   /** What the model is to do, in place of the sentence that follows from the field names. */
   readonly instructions?: string
+  /**
+   * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make
+   * it write. Left out, the service decides (`LM_ADAPTER`).
+   */
+  readonly adapter?: AdapterName
   /** Worked examples. Each needs a value for one input and one output at least. */
   readonly demos?: readonly Partial<In & Out>[]
 }
@@ -71,12 +79,19 @@ export function chainOfThought<const S extends string, const T extends Types = N
 
 function make(
   { inputs, outputs }: Signature,
-  { instructions, demos = [] }: { instructions?: string; demos?: readonly object[] },
+  {
+    instructions,
+    adapter,
+    demos = [],
+  }: { instructions?: string; adapter?: AdapterName; demos?: readonly object[] },
 ): Predictor {
+  if (adapter !== undefined && !ADAPTER_NAMES.includes(adapter)) {
+    throw new TypeError(`There is no adapter '${adapter}'; there are ${ADAPTER_NAMES.join(' and ')}.`)
+  }
   const faults = new Faults()
   for (const [index, demo] of demos.entries()) {
     checkDemo({ inputs, outputs }, demo as Demo, step(index), faults)
   }
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
-  return { kind: 'predictor', inputs, outputs, instructions, demos: demos as readonly Demo[] }
+  return { kind: 'predictor', inputs, outputs, instructions, adapter, demos: demos as readonly Demo[] }
 }

@@ -5,6 +5,7 @@
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
 import type { Values } from './adapters/adapter.ts'
+import type { AdapterName } from './adapters/names.ts'
 import { type CallContext, callPredictor } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import type { Include } from './completion.ts'
@@ -20,6 +21,8 @@ const CAPACITY = 32 * 1024
 
 export type RunOptions = {
   readonly lm: LM
+  /** The adapter of predictors that choose none. Left out: `chat`. */
+  readonly adapter?: AdapterName
   /** Ends the run; its reason says why, as a RunError. */
   readonly signal: AbortSignal
   /** Names the run in its error frame. */
@@ -43,7 +46,11 @@ export type Run = {
  * @param inputs what the program takes, checked
  * @throws TypeError where the program's state was never applied: it would answer as if it had none
  */
-export function streamify(program: Program, inputs: Values, { lm, signal, id, include }: RunOptions): Run {
+export function streamify(
+  program: Program,
+  inputs: Values,
+  { lm, adapter = 'chat', signal, id, include }: RunOptions,
+): Run {
   if (program.state !== undefined) {
     throw new TypeError("The program's saved state hasn't been applied: that is what withState does.")
   }
@@ -51,6 +58,7 @@ export function streamify(program: Program, inputs: Values, { lm, signal, id, in
   const { controller: siblings, unfollow } = follow(signal)
   const run: CallContext = {
     lm,
+    adapter,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
     emit: (frames) => channel.push(frames),

@@ -19,7 +19,13 @@ export function readValue(type: FieldType, text: string, at: string, faults: Fau
  */
 export function readJson(type: FieldType, text: string, at: string, faults: Faults): unknown {
   const value = parse(unfenced(text), type)
-  if (value !== undefined) return checkValue(type, value, at, faults)
+  try {
+    if (value !== undefined) return checkValue(type, value, at, faults)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    faults.add(at, 'it is nested too deeply') // for the stack, on which a type that holds itself is checked
+    return undefined
+  }
   faults.add(at, `JSON of the type ${type.text} is needed`)
   return undefined
 }

@@ -45,6 +45,7 @@ export function createLM(
         modelPath: config.LOCAL_MODEL,
         threads: config.LOCAL_THREADS,
         warm: predictors,
+        adapter: config.LM_ADAPTER,
         log,
       })
       return withQueue(guarded(local), { slots: LOCAL_SLOTS, waiting: WAITING })

@@ -4,6 +4,7 @@
  */
 
 import type { Values } from '../core/adapters/adapter.ts'
+import type { AdapterName } from '../core/adapters/names.ts'
 import { RunError } from '../core/errors.ts'
 import type { LM } from '../core/lm.ts'
 import type { Program } from '../core/program.ts'
@@ -41,6 +42,8 @@ export type AdmittedRun = Run & {
 
 export type RunsOptions = {
   readonly lm: LM
+  /** The adapter of predictors that choose none. */
+  readonly adapter: AdapterName
   /** Runs that may be under way at the same time. */
   readonly max: number
   /** Milliseconds that a run may take. */
@@ -77,12 +80,12 @@ export class Runs {
     { id, include = {} }: Pick<RunOptions, 'id' | 'include'>,
   ): AdmittedRun {
     if (this.#isDraining) throw new NotAdmitted('shutting_down')
-    const { lm, max, timeoutMs } = this.#options
+    const { lm, adapter, max, timeoutMs } = this.#options
     if (this.#open.size >= max) throw new NotAdmitted('too_many_streams')
     const controller = new AbortController()
     this.#open.add(controller)
     const timer = setTimeout(() => controller.abort(new RunError('run_timeout')), timeoutMs)
-    const run = streamify(program, inputs, { lm, signal: controller.signal, id, include })
+    const run = streamify(program, inputs, { lm, adapter, signal: controller.signal, id, include })
     run.finished.then(() => clearTimeout(timer))
     return {
       ...run,

@@ -78,6 +78,13 @@ describe('a value that a model wrote', () => {
     assert.match(`${faults}`, /; … and 99,990 more$/)
   })
 
+  it('has a fault where it is nested too deeply to be checked', () => {
+    const any = { ...typeOf('list[str]'), kind: 'other', schema: z.json() } as const
+    const faults = new Faults()
+    readValue(any, '['.repeat(100_000) + ']'.repeat(100_000), '/it', faults)
+    assert.equal(`${faults}`, '/it: it is nested too deeply')
+  })
+
   it('is what was written, for any JSON', () => {
     const any = { ...typeOf('list[str]'), kind: 'other', schema: z.unknown() } as const
     fc.assert(

@@ -8,7 +8,7 @@ import { oneCall } from '../support/programs.ts'
 
 /** Runs whose model never says a word, and a way to start one, which ends with the test. */
 function setUp(t: TestContext, { max = 2, timeoutMs = 300_000 } = {}) {
-  const runs = new Runs({ lm: lmOf(silence), max, timeoutMs })
+  const runs = new Runs({ lm: lmOf(silence), adapter: 'chat', max, timeoutMs })
   const start = () => {
     const run = runs.start(oneCall, { question: 'Why?' }, { id: 'run-1' })
     t.after(() => {

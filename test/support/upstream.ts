@@ -11,6 +11,14 @@ export type ChatRequest = {
   readonly stream: boolean
   readonly stream_options?: { include_usage?: boolean }
   readonly messages: readonly { readonly role: string; readonly content: string }[]
+  readonly response_format?: {
+    readonly type: string
+    readonly json_schema: {
+      readonly name: string
+      readonly strict: boolean
+      readonly schema: { readonly properties: Readonly<Record<string, { readonly type?: unknown }>> }
+    }
+  }
 }
 
 /** What a script gets of each request, in the order of arrival. */
@@ -41,8 +49,17 @@ export class Exchange {
     })
   }
 
+  /** Whether it asks for one JSON object, not for fields between markers. */
+  get isJson(): boolean {
+    return this.#lastMessage.startsWith('{')
+  }
+
   /** The fields that it asks for, in order, read off the prompt's last line. */
   get fields(): string[] {
+    if (this.isJson) {
+      const keys = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Its keys are'))
+      return [...keys.matchAll(/"(\w+)"/g)].map(([, name]) => name as string)
+    }
     const asked = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Answer with the fields'))
     return [...asked.matchAll(/\[\[ ## (\w+) ## \]\]/g)].map((match) => match[1] as string).slice(0, -1)
   }
@@ -54,6 +71,7 @@ export class Exchange {
 
   /** The value of an input field, read off the prompt. */
   input(name: string): string {
+    if (this.isJson) return JSON.parse(this.#lastMessage.split('\n', 1)[0] as string)[name]
     const after = this.#lastMessage.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
     return after.split(/\n\n(?:\[\[ ## |Answer with the fields)/)[0] as string
   }
@@ -102,9 +120,19 @@ export class Exchange {
     this.raw('data: [DONE]\n\n').response.end()
   }
 
-  /** Answers with a whole completion whose field values are these. */
+  /**
+   * Answers with a whole completion, in the format that is asked for.
+   *
+   * @param values of a `str` its text, of any other field its JSON text
+   */
   answer(values: Record<string, string>, size?: number): void {
-    this.open().deltas(completion(values), size).finish()
+    this.open().deltas(this.#completion(values), size).finish()
+  }
+
+  #completion(values: Record<string, string>): string {
+    if (!this.isJson) return completion(values)
+    const types = this.body.response_format?.json_schema.schema.properties ?? {}
+    return jsonCompletion(values, (name) => types[name]?.type === 'string')
   }
 
   /** Answers with an error status. */
@@ -131,6 +159,14 @@ export const eventOf = (chunk: object) =>
 export function completion(values: Record<string, string>): string {
   const fields = Object.entries(values).map(([name, value]) => `[[ ## ${name} ## ]]\n${value}\n\n`)
   return `${fields.join('')}[[ ## completed ## ]]`
+}
+
+/** The same as one JSON object. */
+function jsonCompletion(values: Record<string, string>, isText: (name: string) => boolean): string {
+  const members = Object.entries(values).map(
+    ([name, value]) => `"${name}": ${isText(name) ? JSON.stringify(value) : value}`,
+  )
+  return `{${members.join(', ')}}`
 }
 
 export type Script = (exchange: Exchange, upstream: Upstream) => unknown

@@ -2,8 +2,10 @@
  * The contract between a call and the format of its completion. An adapter is a pair: a prompt that asks for the
  * format, and a parser that reads it. To add one, write a folder beside `chat/` and name it in `adapters.ts`.
  */
+import type { Fault } from '../fault.ts'
 import type { Predictor } from '../predictor.ts'
 import type { Field, Signature } from '../signature.ts'
+import type { AdapterName } from './names.ts'
 
 export type Message = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
 
@@ -14,6 +16,8 @@ export type Values = Readonly<Record<string, unknown>>
 export type FieldChunk = { readonly field: string; chunk: string; isLast: boolean }
 
 export type Adapter = {
+  readonly name: AdapterName
+
   /**
    * The whole prompt of one call: instructions, worked examples, inputs.
    *
@@ -39,10 +43,13 @@ export interface CompletionParser {
   /** Takes native reasoning, which a model sends beside its completion: text of the field `reasoning`. */
   think(text: string): readonly FieldChunk[]
 
-  /** The completion has ended: what was held back leaves, and every field that came closes. */
+  /**
+   * The completion has ended: what was held back leaves, and every field that came closes. If there is a
+   * {@link CompletionParser.fault}, nothing does: an open field stays open.
+   */
   end(): readonly FieldChunk[]
 
-  /** Whether the completion's own end has been read: what still comes is no part of it. */
+  /** Whether the completion's own end has been read, or can't come any more: what still comes is no part of it. */
   readonly isCompleted: boolean
 
   /** The text of each field so far, which is its chunks joined, in signature order; fields that never came are absent. */
@@ -50,4 +57,10 @@ export interface CompletionParser {
 
   /** The output fields that have not come, in signature order. */
   readonly missing: readonly string[]
+
+  /**
+   * Why the completion can't be used, whatever its fields are; undefined if it can. A format in which any text is a
+   * completion never has one.
+   */
+  readonly fault?: Fault | undefined
 }

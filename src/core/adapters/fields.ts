@@ -20,7 +20,7 @@ export function given(field: Field, values: Values): string {
 }
 
 /** What stands in the place of a value that a demo leaves out. It reads as no value, lest a model copies it as one. */
-const LEFT_OUT = '(not supplied in this example)'
+export const LEFT_OUT = '(not supplied in this example)'
 
 /** The text of each field of a demo: its value as the model reads it, or that the demo leaves it out. */
 export function givenInDemo(signature: Signature, demo: Demo): (field: Field) => string {

@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../compose.ts'
 import { type Config, inputLimitsOf } from '../../config.ts'
 import type { Values } from '../../core/adapters/adapter.ts'
-import { prompt } from '../../core/adapters/chat/prompt.ts'
+import { adapterFor } from '../../core/adapters/adapters.ts'
+import type { AdapterName } from '../../core/adapters/names.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
 import type { LM } from '../../core/lm.ts'
 import type { Program } from '../../core/program.ts'
@@ -31,7 +32,7 @@ function streamRoute(
   { lm, runs, config }: StreamDeps,
 ): void {
   const limits = inputLimitsOf(config)
-  const refuseWhatDoesNotFit = promptCheck(lm, program)
+  const refuseWhatDoesNotFit = promptCheck(lm, config.LM_ADAPTER, program)
 
   app.post(path, (request, reply) => {
     const { inputs, include } = checkQuestion(program, limits, request.body)
@@ -55,13 +56,17 @@ function streamRoute(
  * Refuses a question that the model's context can't hold, as far as that is known before the stream: by the
  * prompts of the predictors that take nothing but what the program is asked.
  */
-function promptCheck(lm: LM, program: Program): (inputs: Values) => void {
+function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: Values) => void {
   const asked = new Map(program.inputs.map(({ name, type }) => [name, type.text]))
   const opening = program.places.filter(({ predictor }) =>
     predictor.inputs.every(({ name, type }) => asked.get(name) === type.text),
   )
   return (inputs) => {
-    const fits = opening.every(({ predictor }) => lm.fits?.(prompt(predictor, inputs), predictor) ?? true)
+    const fits = opening.every(({ predictor }) => {
+      const adapter = adapterFor(predictor, fallback, lm)
+      const form = { signature: predictor, adapter: adapter.name }
+      return lm.fits?.(adapter.prompt(predictor, inputs), form) ?? true
+    })
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }
 }

@@ -4,9 +4,11 @@
  * say depends on a field's position and not on its name.
  */
 import type { Message, Values } from '../../core/adapters/adapter.ts'
-import { demoTurns } from '../../core/adapters/chat/prompt.ts'
+import { adapters } from '../../core/adapters/adapters.ts'
 import { REASONING } from '../../core/format.ts'
-import { namesOf, type Signature } from '../../core/signature.ts'
+import type { Form } from '../../core/lm.ts'
+import type { Field, Signature } from '../../core/signature.ts'
+import { sampleOf } from './samples.ts'
 
 type Topic = {
   readonly question: string
@@ -16,6 +18,8 @@ type Topic = {
   readonly notes: readonly string[]
   /** What a predictor makes of such notes. */
   readonly prose: readonly string[]
+  /** What texts inside of other values consist of. */
+  readonly terms: readonly string[]
 }
 
 const TOPICS: readonly Topic[] = [
@@ -31,6 +35,7 @@ const TOPICS: readonly Topic[] = [
       'Cats purr for more than one reason. Purring tells a mother that her kittens are well. It also keeps a cat calm when it is afraid or in pain.',
       'A cat purrs with the muscles of its throat. The sound is low, and it lasts as long as the cat breathes.',
     ],
+    terms: ['calm animals', 'soft sounds', 'the throat'],
   },
   {
     question: 'How is paper made from wood?',
@@ -44,6 +49,7 @@ const TOPICS: readonly Topic[] = [
       'Paper is made by boiling wood chips to a pulp. The pulp flows onto a net, and the water drains away. Hot rollers then press and dry the sheet of paper.',
       'Wood turns into paper in three steps. It is boiled, spread out and dried.',
     ],
+    terms: ['long fibres', 'hot rollers', 'a wet sheet'],
   },
 ]
 
@@ -53,25 +59,35 @@ const TOPICS: readonly Topic[] = [
  */
 export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper', 'wood', 'chips', 'pulp']
 
-/** The examples, as turns between the system message and the question. None for fields that aren't texts. */
-export function localDemos(signature: Signature): Message[] {
-  if ([...signature.inputs, ...signature.outputs].some(({ type }) => type.kind !== 'str')) return []
-  return TOPICS.flatMap((topic) => demoTurns(signature, valuesOf(signature, topic)))
+/** The examples, as turns between the system message and the question. None if a field has a type of which no value is known. */
+export function localDemos({ signature, adapter }: Form): Message[] {
+  const demos = TOPICS.map((topic) => valuesOf(signature, topic))
+  if (demos.some((values) => Object.values(values).includes(undefined))) return []
+  return demos.flatMap((values) => adapters[adapter].demoTurns(signature, values))
 }
 
 /**
- * The field `question`, or else the first input, holds the question. Other inputs are notes. So are the outputs of a
- * predictor that reads only the question; one that reads more turns notes into prose.
+ * The field `question`, or else the first text among the inputs, holds the question. Other texts among them are notes. So
+ * are those of a predictor that reads only the question; one that reads more turns notes into prose. Fields that aren't
+ * texts have some value of their type.
  */
-function valuesOf(signature: Signature, { question, plan, notes, prose }: Topic): Values {
-  const [inputs, outputs] = [namesOf(signature.inputs), namesOf(signature.outputs)]
-  const asked = inputs.includes('question') ? 'question' : inputs[0]
-  const read = inputs.filter((name) => name !== asked)
-  const written = outputs.filter((name) => name !== REASONING)
-  const nth = (texts: readonly string[], index: number) => texts[index % texts.length] as string
+function valuesOf({ inputs, outputs }: Signature, { question, plan, notes, prose, terms }: Topic): Values {
+  const texts = (fields: readonly Field[]) =>
+    fields.filter(({ type }) => type.kind === 'str').map(({ name }) => name)
+  const asked = texts(inputs).includes('question') ? 'question' : texts(inputs)[0]
+  const read = texts(inputs).filter((name) => name !== asked)
+  const written = texts(outputs).filter((name) => name !== REASONING)
+  const nth = (list: readonly string[], index: number) => list[index % list.length] as string
   const others = read.length > 0 ? prose : notes
-  return Object.fromEntries([
-    ...inputs.map((name) => [name, name === asked ? question : nth(notes, read.indexOf(name))]),
-    ...outputs.map((name) => [name, name === REASONING ? plan : nth(others, written.indexOf(name))]),
-  ])
+  const textOf = (name: string) => {
+    if (name === asked) return question
+    if (name === REASONING) return plan
+    return read.includes(name) ? nth(notes, read.indexOf(name)) : nth(others, written.indexOf(name))
+  }
+  return Object.fromEntries(
+    [...inputs, ...outputs].map(({ name, type }, at) => [
+      name,
+      type.kind === 'str' ? textOf(name) : sampleOf(type, terms, at),
+    ]),
+  )
 }

@@ -14,11 +14,10 @@ import type {
 } from 'node-llama-cpp'
 import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
-import type { Delta } from '../../core/lm.ts'
-import type { Predictor } from '../../core/predictor.ts'
+import type { Delta, Form } from '../../core/lm.ts'
 import type { Signature } from '../../core/signature.ts'
 import { grammarOf } from './grammar.ts'
-import { PromptTokens } from './prompt-tokens.ts'
+import { type PredictorForm, PromptTokens } from './prompt-tokens.ts'
 import { Sequences } from './sequences.ts'
 import { localWeights, USE_AN_ENDPOINT } from './weights.ts'
 
@@ -55,13 +54,13 @@ export type EngineOptions = {
   /** Calls that can run at the same time. */
   readonly slots: number
   /** The program's predictors: their prompts are read ahead, and a question fits if each of them has room for it. */
-  readonly warm: readonly Predictor[]
+  readonly warm: readonly PredictorForm[]
   readonly log: (message: string) => void
 }
 
 export type EngineCall = {
   readonly messages: readonly Message[]
-  readonly signature: Signature
+  readonly form: Form
   readonly signal: AbortSignal
   /** Returns a promise only if the consumer has to be waited for. */
   readonly send: (delta: Delta) => Promise<void> | undefined
@@ -135,7 +134,7 @@ export class Engine {
       const sequences = Array.from({ length: slots }, () => context.getSequence())
       signal.throwIfAborted()
       const engine = new Engine(lib, llama, model, sequences, name)
-      for (const predictor of warm) engine.#reserve(predictor)
+      for (const form of warm) engine.#reserve(form)
       engine.#ahead = engine.#readAhead(warm, signal).catch((error: Error) => {
         if (!signal.aborted) log(`Prompts can't be read ahead of the questions: ${error.message}`)
       })
@@ -158,10 +157,10 @@ export class Engine {
    * Whether a question fits. Later predictors read it again, together with what the first ones wrote. So that a run
    * isn't refused halfway, there has to be room for the one that needs most, with its other inputs at their longest.
    */
-  fits(messages: readonly Message[], signature: Signature): boolean {
+  fits(messages: readonly Message[], form: Form): boolean {
     const question = this.#model.tokenize(messages.at(-1)?.content ?? '').length
-    const { length } = this.#tokens.of(messages, signature)
-    return length + leastAnswer(signature) < CONTEXT && question + this.#reserved < CONTEXT
+    const { length } = this.#tokens.of(messages, form)
+    return length + leastAnswer(form.signature) < CONTEXT && question + this.#reserved < CONTEXT
   }
 
   /**
@@ -186,13 +185,14 @@ export class Engine {
    * Asks for tokens itself: the engine's own `LlamaCompletion` reads a prompt to its end whatever the signal says, and
    * has no `dryRepeatPenalty`.
    */
-  async #complete({ messages, signature, signal, send }: EngineCall): Promise<void> {
-    const tokens = this.#tokens.of(messages, signature)
+  async #complete({ messages, form, signal, send }: EngineCall): Promise<void> {
+    const { signature } = form
+    const tokens = this.#tokens.of(messages, form)
     const room = CONTEXT - tokens.length - 1 // filled to the last token, the engine would drop the prompt's beginning
     const limit = Math.min(signature.outputs.length * PER_FIELD, room)
     if (limit < leastAnswer(signature)) throw new RunError('prompt_too_long')
     const { LlamaGrammarEvaluationState } = this.#lib
-    const grammar = await this.#grammarOf(signature)
+    const grammar = await this.#grammarOf(form)
     const written: Token[] = []
     let unfinished: Token[] = []
     let outputTokens = 0
@@ -228,8 +228,8 @@ export class Engine {
     })
   }
 
-  #grammarOf(signature: Signature): Promise<LlamaGrammar> {
-    const text = grammarOf(signature)
+  #grammarOf(form: Form): Promise<LlamaGrammar> {
+    const text = grammarOf(form)
     let grammar = this.#grammars.get(text)
     if (!grammar) {
       grammar = this.#llama.createGrammar({ grammar: text })
@@ -239,9 +239,9 @@ export class Engine {
   }
 
   /** Keeps room for what a predictor needs besides the question. */
-  #reserve(predictor: Predictor): void {
-    const { length } = this.#tokens.withInputs('', predictor)
-    const needed = length + (predictor.inputs.length - 1) * PER_FIELD + leastAnswer(predictor)
+  #reserve(form: PredictorForm): void {
+    const { length = 0 } = this.#tokens.withoutInputs(form) ?? {}
+    const needed = length + (form.signature.inputs.length - 1) * PER_FIELD + leastAnswer(form.signature)
     this.#reserved = Math.max(this.#reserved, needed)
   }
 
@@ -249,9 +249,9 @@ export class Engine {
    * Reads the predictors' prompts up to their inputs, so that a call has only its inputs left to read. The sequence is
    * given back after each step, and a call that comes goes on from there.
    */
-  async #readAhead(predictors: readonly Predictor[], signal: AbortSignal): Promise<void> {
-    for (const predictor of predictors) {
-      const shared = this.#tokens.beforeInputs(predictor)
+  async #readAhead(forms: readonly PredictorForm[], signal: AbortSignal): Promise<void> {
+    for (const form of forms) {
+      const shared = this.#tokens.beforeInputs(form)
       for (let isRead = false; !isRead; ) {
         while (this.#calls > 0) {
           await new Promise<void>((resolve) => {

@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path'
 import { Channel } from '../../async/channel.ts'
+import type { AdapterName } from '../../core/adapters/names.ts'
 import { asRunError, RunError } from '../../core/errors.ts'
 import type { Delta, LM } from '../../core/lm.ts'
 import type { Predictor } from '../../core/predictor.ts'
@@ -26,12 +27,14 @@ export type LocalOptions = {
    * running; and a question fits if each of them has room for it.
    */
   readonly warm?: readonly Predictor[]
+  /** The adapter of those that choose none: LM_ADAPTER. */
+  readonly adapter?: AdapterName
   readonly log: (message: string) => void
 }
 
 /** Takes any number of calls and runs {@link LOCAL_SLOTS} of them at once; `withQueue` tells the others to wait. */
 export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'load' | 'close' | 'fits'>> {
-  const { modelPath, threads, warm = [], log } = options
+  const { modelPath, threads, warm = [], adapter = 'chat', log } = options
   const model = modelOf(modelPath)
   const closing = new AbortController()
   const underWay = new Set<Promise<unknown>>()
@@ -39,7 +42,8 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
   let engine: Engine | undefined
 
   const start = () => {
-    const engineOptions = { name: model.name, modelPath, threads, slots: LOCAL_SLOTS, warm, log }
+    const forms = warm.map((signature) => ({ signature, adapter: signature.adapter ?? adapter }))
+    const engineOptions = { name: model.name, modelPath, threads, slots: LOCAL_SLOTS, warm: forms, log }
     starting ??= Engine.start(engineOptions, closing.signal).then((started) => {
       engine = started
       return started
@@ -66,16 +70,21 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
     },
 
     // Nobody can tell before the model is loaded; the call itself will.
-    fits: (messages, signature) => engine?.fits(messages, signature) ?? true,
+    fits: (messages, form) => engine?.fits(messages, form) ?? true,
 
-    async *stream(messages, { signature, signal }) {
+    async *stream(messages, { signature, adapter, signal }) {
       const consumer = new AbortController()
       const ended = AbortSignal.any([signal, closing.signal, consumer.signal])
       ended.throwIfAborted()
       const deltas = new Channel<Delta>(AHEAD, () => 1)
       // An abort closes the channel at once. The engine lets go of the call a little later, unseen.
       ended.addEventListener('abort', () => deltas.close(), { once: true })
-      const call = complete({ messages, signature, signal: ended, send: (delta) => deltas.push([delta]) })
+      const call = complete({
+        messages,
+        form: { signature, adapter },
+        signal: ended,
+        send: (delta) => deltas.push([delta]),
+      })
         .then(() => undefined, asRunError)
         .finally(() => {
           underWay.delete(call)

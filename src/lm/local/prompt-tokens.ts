@@ -1,12 +1,16 @@
 /** Messages -> the tokens of a prompt, in the model's own chat template and with worked examples if there are none. */
 import type { ChatHistoryItem, ChatWrapper, LlamaModel, Token, TokenBias } from 'node-llama-cpp'
 import type { Message } from '../../core/adapters/adapter.ts'
-import { prompt } from '../../core/adapters/chat/prompt.ts'
+import { adapters } from '../../core/adapters/adapters.ts'
+import type { Form } from '../../core/lm.ts'
 import type { Predictor } from '../../core/predictor.ts'
-import type { Signature } from '../../core/signature.ts'
 import { DEMO_WORDS, localDemos } from './demos.ts'
+import { sampleOf } from './samples.ts'
 
 type Lib = typeof import('node-llama-cpp')
+
+/** The form of a predictor that is known before it is called. */
+export type PredictorForm = Form & { readonly signature: Predictor }
 
 export class PromptTokens {
   readonly #lib: Lib
@@ -21,8 +25,8 @@ export class PromptTokens {
     this.#chat = lib.resolveChatWrapper(model, { warningLogs: false })
   }
 
-  of(messages: readonly Message[], signature: Signature): Token[] {
-    const demos = isZeroShot(messages) ? localDemos(signature) : []
+  of(messages: readonly Message[], form: Form): Token[] {
+    const demos = isZeroShot(messages) ? localDemos(form) : []
     const chatHistory = [...messages.slice(0, 1), ...demos, ...messages.slice(1)].map(asChatItem)
     const { contextText } = this.#chat.generateContextState({
       chatHistory: [...chatHistory, asChatItem({ role: 'assistant', content: '' })],
@@ -33,19 +37,30 @@ export class PromptTokens {
     return tokens[0] === bos && !shouldPrependBosToken ? tokens.slice(1) : tokens
   }
 
-  /** A predictor's prompt with this text for each of its inputs. */
-  withInputs(text: string, predictor: Predictor): Token[] {
-    const inputs = Object.fromEntries(predictor.inputs.map(({ name }) => [name, text]))
-    return this.of(prompt(predictor, inputs), predictor)
+  /** A predictor's prompt with its inputs as short as they can be; undefined if no value of one of them is known. */
+  withoutInputs(form: PredictorForm): Token[] | undefined {
+    return this.#withInputs('', 0, form)
   }
 
-  /** The beginning of a predictor's prompt that doesn't depend on its inputs. */
-  beforeInputs(predictor: Predictor): Token[] {
-    const [empty, other] = [this.withInputs('', predictor), this.withInputs('x', predictor)]
-    return empty.slice(
-      0,
-      empty.findIndex((token, index) => token !== other[index]),
+  /** The beginning of a predictor's prompt that doesn't depend on its inputs, as far as it is known. */
+  beforeInputs(form: PredictorForm): Token[] {
+    const [empty, other] = [this.withoutInputs(form), this.#withInputs('x', 1, form)]
+    if (!empty || !other) return []
+    const end = empty.findIndex((token, index) => token !== other[index])
+    return end === -1 ? empty : empty.slice(0, end)
+  }
+
+  /**
+   * @param text for each input that is one
+   * @param nth makes the values of the others differ
+   */
+  #withInputs(text: string, nth: number, form: PredictorForm): Token[] | undefined {
+    const { signature: predictor, adapter } = form
+    const inputs = predictor.inputs.map(
+      ({ name, type }) => [name, type.kind === 'str' ? text : sampleOf(type, [text], nth)] as const,
     )
+    if (inputs.some(([, value]) => value === undefined)) return undefined
+    return this.of(adapters[adapter].prompt(predictor, Object.fromEntries(inputs)), form)
   }
 
   /** Keeps the model from falling back on its worked examples when it can make nothing of the question. */

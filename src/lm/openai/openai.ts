@@ -10,11 +10,13 @@ import OpenAI from 'openai'
 import { Agent, errors } from 'undici'
 import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
-import type { CallOptions, LM } from '../../core/lm.ts'
+import { type CallOptions, FormRefused, type LM } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
+import { RefusedForms } from './refused-forms.ts'
+import { responseFormat } from './response-format.ts'
 import { errorOfStatus } from './upstream-errors.ts'
 
 /**
@@ -68,18 +70,18 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
       headers: { ...Object.fromEntries(new Headers(req.headers)), 'accept-encoding': 'identity' },
     }))
   const strike = striking([apiKey])
+  const refused = new RefusedForms()
 
   /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
-  const open = async (
-    messages: readonly Message[],
-    { signal, usage }: Pick<CallOptions, 'signal' | 'usage'>,
-  ) => {
+  const open = async (messages: readonly Message[], options: CallOptions) => {
+    const { signature, adapter, signal, usage } = options
     const { url, headers } = await envelope
     const asked = {
       model,
       messages,
       stream: true,
       ...(usage && { stream_options: { include_usage: true } }),
+      ...(adapter === 'json' && { response_format: responseFormat(signature) }),
     }
     const answer = await post(dispatcher, url, {
       headers,
@@ -93,10 +95,17 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
     if (answer.status >= 300) {
       const words = await textOf(body)
       signal.throwIfAborted()
-      throw errorOfStatus(answer.status, new Headers(answer.headers as Record<string, string>), words, {
-        model,
-        strike,
-      })
+      const told = { model, strike }
+      const error = errorOfStatus(
+        answer.status,
+        new Headers(answer.headers as Record<string, string>),
+        words,
+        told,
+      )
+      if (adapter === 'json' && refused.note(error, answer.status, words, options)) {
+        throw new FormRefused('The endpoint takes no response_format.', { cause: error })
+      }
+      throw error
     }
     if (!/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
       body.destroy()
@@ -110,8 +119,11 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
 
     close: () => dispatcher.destroy(),
 
-    async *stream(messages, { signal, usage }) {
-      const body = await open(messages, { signal, usage })
+    takes: (form) => refused.takes(form),
+
+    async *stream(messages, options) {
+      const { signal, usage } = options
+      const body = await open(messages, options)
       const chunks = new ChatChunks({ model, maxEventChars: 6 * maxCompletionChars + 65_536, strike })
       const isComplete = () => chunks.isDone || (chunks.isFinished && (!usage || chunks.usage !== undefined))
       let grace: NodeJS.Timeout | undefined

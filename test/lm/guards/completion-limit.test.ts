@@ -8,6 +8,7 @@ import { codeOf, lmOf, saying, stop, text, thought } from '../../support/lm.ts'
 
 const options: CallOptions = {
   signature: predict('question -> answer'),
+  adapter: 'chat',
   signal: new AbortController().signal,
   usage: false,
 }
@@ -86,6 +87,6 @@ describe('a completion limit', () => {
     const lm = { ...lmOf(() => saying()), fits: () => false }
     const limited = withCompletionLimit(lm, 1)
     assert.equal(limited.model, lm.model)
-    assert.equal(limited.fits?.([], options.signature), false)
+    assert.equal(limited.fits?.([], options), false)
   })
 })

@@ -8,6 +8,7 @@ import { abortion, codeOf, lmOf, stop, text } from '../../support/lm.ts'
 
 const options: CallOptions = {
   signature: predict('question -> answer'),
+  adapter: 'chat',
   signal: new AbortController().signal,
   usage: false,
 }

@@ -8,6 +8,7 @@ import { codeOf, type Deltas, lmOf, saying, stop, text, thought } from '../../su
 
 const options: CallOptions = {
   signature: predict('question -> answer'),
+  adapter: 'chat',
   signal: new AbortController().signal,
   usage: false,
 }
@@ -134,7 +135,7 @@ describe('retries', () => {
     }
     const retried = withRetries(lm, { retries: 1, deadlineMs: HOUR })
     assert.equal(retried.model, lm.model)
-    assert.equal(retried.fits?.([], options.signature), false)
+    assert.equal(retried.fits?.([], options), false)
     for (let call = 0; call < 3; call++) {
       const given = (await Array.fromAsync(retried.stream([], options))).flat()
       assert.deepEqual(typesOf(given), ['retry', 'text', 'finish'])

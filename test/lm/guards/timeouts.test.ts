@@ -11,6 +11,7 @@ import { abortion, codeOf, lmOf, saying, silence, stop, text, thought } from '..
 
 const options: CallOptions = {
   signature: predict('question -> answer'),
+  adapter: 'chat',
   signal: new AbortController().signal,
   usage: false,
 }
@@ -232,7 +233,7 @@ describe('a call with timeouts', () => {
     const timed = withTimeouts(lm, limits)
     assert.deepEqual(await Array.fromAsync(timed.stream([], options)), [...batches, [stop]])
     assert.equal(timed.model, lm.model)
-    assert.equal(timed.fits?.([], options.signature), false)
+    assert.equal(timed.fits?.([], options), false)
   })
 })
 

@@ -14,7 +14,7 @@ const CHILD = `
   const options = { baseURL: 'http://127.0.0.1:9/v1', apiKey: undefined, model: 'm', maxCompletionChars: 1_000 }
   const lm = createOpenAILM(options)
   const signal = new AbortController().signal
-  const ask = () => lm.stream([], { signature: predict('a -> b'), signal, usage: false }).next()
+  const ask = () => lm.stream([], { signature: predict('a -> b'), adapter: 'chat', signal, usage: false }).next()
   await ask().catch(({ code }) => console.log(code))
   try {
     for (;;) openSync('/dev/null')

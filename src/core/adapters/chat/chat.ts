@@ -4,4 +4,9 @@ import type { Adapter } from '../adapter.ts'
 import { FieldParser } from './field-parser.ts'
 import { demoTurns, prompt } from './prompt.ts'
 
-export const chat: Adapter = { prompt, demoTurns, parser: (outputs) => new FieldParser(namesOf(outputs)) }
+export const chat: Adapter = {
+  name: 'chat',
+  prompt,
+  demoTurns,
+  parser: (outputs) => new FieldParser(namesOf(outputs)),
+}

@@ -15,7 +15,7 @@
  */
 import { COMPLETED, marker, REASONING } from '../../format.ts'
 import type { CompletionParser, FieldChunk } from '../adapter.ts'
-import { isSpace, Value } from './value.ts'
+import { isSpace, Value } from '../value.ts'
 
 const NONE: readonly string[] = []
 

@@ -3,6 +3,8 @@
  * so does the first half of a surrogate pair.
  */
 
+import { Text } from './text.ts'
+
 /** Whether `trim()` drops this character. */
 export const isSpace = (character: string) => character.trim() === ''
 
@@ -59,31 +61,5 @@ function endOfSolid(text: string): number {
   return end
 }
 
-const isFirstHalf = (unit: string) => unit >= '\ud800' && unit <= '\udbff'
-
-/** Pieces that are put together before what is kept of a long value may pile up. */
-const PIECES = 256
-
-/**
- * A text that grows by small pieces. Adding them to a string would keep each piece, and the whole read of the network
- * that it is a slice of, for as long as the text lives, and give the garbage collector most of its work.
- */
-class Text {
-  #text = ''
-  #pieces: string[] = []
-
-  add(piece: string): void {
-    this.#pieces.push(piece)
-    if (this.#pieces.length === PIECES) this.#join()
-  }
-
-  toString(): string {
-    this.#join()
-    return this.#text
-  }
-
-  #join(): void {
-    this.#text += this.#pieces.join('')
-    this.#pieces = []
-  }
-}
+/** Whether this is the first half of a surrogate pair. */
+export const isFirstHalf = (unit: string) => unit >= '\ud800' && unit <= '\udbff'
