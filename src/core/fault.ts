@@ -3,6 +3,9 @@
 /** Faults that are named; the others are counted. So what is said of a value stays small, whatever the value is. */
 export const MAX_FAULTS = 10
 
+/** Faults after which a list is looked at no further: each costs some 10 µs, and a body has room for 60,000. */
+const ENOUGH = 1_000
+
 /** UTF-16 units that are repeated of anything that somebody else wrote. */
 const MAX_EXCERPT = 100
 
@@ -24,8 +27,16 @@ export type Fault = { readonly pointer: string; readonly detail: string }
 export class Faults {
   /** The first ones. */
   readonly named: Fault[] = []
-  /** How many there are. */
+  /** How many have been found. */
   count = 0
+
+  #mayBeMore = false
+
+  /** Asks whether it is worth the while to look for more. If not, there may be more than are counted. */
+  areEnough(): boolean {
+    this.#mayBeMore ||= this.count >= ENOUGH
+    return this.#mayBeMore
+  }
 
   add(pointer: string, detail: string): void {
     this.count++
@@ -36,7 +47,8 @@ export class Faults {
   get lines(): string[] {
     const list = this.named.map(({ pointer, detail }) => (pointer === '' ? detail : `${pointer}: ${detail}`))
     const more = this.count - this.named.length
-    return more > 0 ? [...list, `… and ${more.toLocaleString('en')} more`] : list
+    const atLeast = this.#mayBeMore ? 'at least ' : ''
+    return more > 0 ? [...list, `… and ${atLeast}${more.toLocaleString('en')} more`] : list
   }
 
   /** All of them in a sentence. */

@@ -51,6 +51,7 @@ export function checkValue(type: FieldType, value: unknown, at: string, faults: 
       Object.entries(value).map(([key, one]) => [key, checkValue(item, one, at + step(key), faults)]),
     )
   }
+  if (faults.areEnough()) return undefined
   const result = schema.safeParse(value)
   if (result.success) return result.data
   for (const { path, message } of result.error.issues) {

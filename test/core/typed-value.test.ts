@@ -71,11 +71,11 @@ describe('a value that a model wrote', () => {
     it(`${JSON.stringify(text)} is no ${type}`, () => assert.match(String(read(type, text)), said))
   }
 
-  it('of a list of 100,000 wrong items has ten faults that are named', () => {
+  it('of a list of 100,000 wrong items has ten faults that are named, and is not gone through', () => {
     const faults = new Faults()
     checkValue(typeOf('list[int]'), Array(100_000).fill('x'), '/it', faults)
-    assert.deepEqual([faults.named.length, faults.count], [10, 100_000])
-    assert.match(`${faults}`, /; … and 99,990 more$/)
+    assert.deepEqual([faults.named.length, faults.count], [10, 1_000])
+    assert.match(`${faults}`, /; … and at least 990 more$/)
   })
 
   it('has a fault where it is nested too deeply to be checked', () => {
