@@ -1,9 +1,11 @@
 /** Which programs there are, where their imports come from, and what is said of a file that has none. */
 import assert from 'node:assert/strict'
-import { symlinkSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import typescript from 'typescript/package.json' with { type: 'json' }
 import { z } from 'zod'
+import { checkTypes } from '../../src/cli/type-check.ts'
 import type { Programs } from '../../src/core/program.ts'
 import * as face from '../../src/index.ts'
 import { loadPrograms, type ProgramConfig } from '../../src/programs/load.ts'
@@ -150,6 +152,14 @@ describe('which programs there are', () => {
       assert.match(await faultOf(t, programText('a'), name), /: the file's name is the program's/)
     }
   })
+})
+
+it('the program of the documentation loads, and its types are right', async (t) => {
+  const page = readFileSync(new URL('../../docs/programs.md', import.meta.url), 'utf8')
+  const [, text = ''] = /```ts\n(import.*?)```/s.exec(page) ?? []
+  const PROGRAM = join(folderOf(t, { 'mine.ts': text }), 'mine.ts')
+  assert.equal((await load({ PROGRAM })).default.program.places.length, 3)
+  assert.deepEqual(await checkTypes(PROGRAM), { version: typescript.version, faults: '' })
 })
 
 describe('a saved state', () => {
