@@ -24,6 +24,8 @@ export type Lane = {
   readonly message: string | undefined
   /** The fields' texts, in the order in which they are expected or have come. */
   readonly fields: Readonly<Record<string, FieldState>>
+  /** The type of each field that the description has: the text of a `str` is the value, any other text is its JSON. */
+  readonly types: Readonly<Record<string, string>>
   readonly waitsFor: readonly string[]
   readonly startedAt: number | undefined
   readonly firstTokenAt: number | undefined
@@ -94,7 +96,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
         }),
         at,
       )
-    case 'value': // the lane has its text already
+    case 'value': // the lane already has its text, which `PartialValue` reads
       return state
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
@@ -128,8 +130,9 @@ function newLane(
     predictor,
     module,
     fields,
+    types,
     waits_for,
-  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'waits_for'>,
+  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'types' | 'waits_for'>,
   call: number,
 ): Lane {
   return {
@@ -139,6 +142,7 @@ function newLane(
     phase: 'pending',
     message: undefined,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
+    types,
     waitsFor: waits_for,
     startedAt: undefined,
     firstTokenAt: undefined,
@@ -166,7 +170,10 @@ function withLane(
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {
-      ...newLane({ predictor, module, fields, waits_for: [...(like?.waitsFor ?? [])] }, call),
+      ...newLane(
+        { predictor, module, fields, types: like?.types ?? {}, waits_for: [...(like?.waitsFor ?? [])] },
+        call,
+      ),
       startedAt: at,
     })
   }
