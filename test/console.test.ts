@@ -3,12 +3,16 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import stringWidth from 'string-width'
+import { predict } from '../src/core/predictor.ts'
+import { program } from '../src/core/program.ts'
 import { frame } from '../src/core/schemas.ts'
-import { retold, tooLong } from './support/programs.ts'
+import { folderOf, programText } from './support/program-files.ts'
+import { oneCall, retold, tooLong } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { Terminal } from './support/terminal.ts'
 import { type Exchange, echo, type Script, Upstream } from './support/upstream.ts'
@@ -211,6 +215,53 @@ test('in a pipe a line says that a text is void', async (t) => {
   assert.equal(code, 0)
 })
 
+test('--program is the file of a program, or the name of one that is loaded', async (t) => {
+  const folder = folderOf(t, { 'mine.ts': programText('mine'), 'folder/other.ts': programText('other') })
+  const up = await upstream(t)
+  const ask = (args: readonly string[], env: Record<string, string> = {}) =>
+    pipe([...args, 'why?'], { OPENAI_BASE_URL: up.url, ...env })
+  const mine = join(folder, 'mine.ts')
+  const env = { PROGRAM: mine, PROGRAMS: join(folder, 'folder') }
+  for (const [args, writer] of [
+    [['--program', mine], 'mine answer'],
+    [[mine], 'mine answer'],
+    [['--program', 'other'], 'other answer'],
+    [['--program', 'parallel-composer'], 'compose answer'],
+    [[], 'mine answer'],
+  ] as const) {
+    const { stdout, stderr, code } = await ask(args, args.some((arg) => arg === mine) ? {} : env)
+    assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+    assert.ok(stderr.includes(`[${writer}]`), stderr)
+  }
+  const unknown = await ask(['--program', 'nobody'], env)
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /^There is no program 'nobody'; there are mine, other, parallel-composer\.\n/)
+  const missing = await ask(['--program', `${folder}/nope.ts`])
+  assert.deepEqual([missing.code, missing.stderr], [2, `${folder}/nope.ts: there is no such file.\n`])
+})
+
+test('--program with --url is the name of one of the service’s programs', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const { stdout, stderr, code } = await pipe(['--url', service.url, '--program', 'program', 'why?'], {})
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  const unknown = await pipe(['--url', service.url, '--program', 'a/b?c', 'why?'], {})
+  assert.deepEqual(
+    [unknown.code, unknown.stderr],
+    [1, 'There is nothing at /v1/programs/a%2Fb%3Fc. See /docs.\n'],
+  )
+})
+
+test('what a program has opened, or throws outside of its run, keeps the console neither open nor from answering', async (t) => {
+  const text = `${programText('mine')}
+    setInterval(() => {}, 1000)
+    setTimeout(() => { throw new Error('stray') })`
+  const folder = folderOf(t, { 'mine.ts': text })
+  const up = await upstream(t)
+  const { stdout, stderr, code } = await pipe([join(folder, 'mine.ts'), 'why?'], { OPENAI_BASE_URL: up.url })
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  assert.match(stderr, /mine\.ts:5:\d+: outside of the run, the program threw Error: stray\n/)
+})
+
 test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong one is told its name', async (t) => {
   const key = 'key-of-the-console'
   const service = await Service.start(t, { env: { API_KEYS: `console=${key}` } })
@@ -235,7 +286,11 @@ test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong on
 
 test('the key goes with every request of --url, and into no address', async (t) => {
   const asked: (string | undefined)[][] = []
-  const description = { predictors: [] }
+  const description = {
+    inputs: { properties: { question: { type: 'string' } }, required: ['question'] },
+    input_types: { question: 'str' },
+    predictors: [],
+  }
   const server = createServer(({ url, headers }, response) => {
     asked.push([url, headers.authorization])
     if (url === '/v1/program')
@@ -297,10 +352,127 @@ test('wrong words are answered with the usage', async () => {
   assert.match(wrong.stderr, /\n {2}PORT: .*\n {2}LM: /)
 })
 
+const invoice = program(
+  'text: str, limit: int, lang: Literal["en", "3"], tags: list[str], hint: Optional[str], history: History -> total: int, note: str',
+  { read: predict('text: str, limit: int -> total: int') },
+  async ({ read }, { text, limit, lang, tags, hint, history }) => {
+    const { total } = await read({ text, limit })
+    return { total, note: JSON.stringify([text, limit, lang, tags, hint, history]) }
+  },
+)
+
+const typed = (t: TestContext) =>
+  Service.start(t, { program: invoice, script: (exchange) => exchange.answer({ total: '7' }) })
+
+test('--input gives each input, as text or JSON by its type', async (t) => {
+  const service = await typed(t)
+  const args = ['--input', 'limit=3', '--input', 'tags=["a=b"]', '--input', 'lang=3', '--input', 'hint=12']
+  const { stdout, stderr, code } = await pipe(['--url', service.url, ...args, '--input', 'text= {} '], {})
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(JSON.parse(stdout), { total: 7, note: '["{}",3,"3",["a=b"],"12",[]]' })
+  assert.match(stderr, /^\[read total\] 7$/m)
+  await service.assertQuiet('ok')
+})
+
+test('what the command line leaves out comes from standard input as JSON', async (t) => {
+  const service = await typed(t)
+  const given = { text: 'ACME', limit: 2, lang: 'en', tags: [], history: [{ text: 'T', total: '1' }] }
+  const { stdout, stderr, code } = await pipe(
+    ['--url', service.url, '--input', 'limit=3'],
+    {},
+    JSON.stringify(given),
+  )
+  assert.equal(code, 0, stderr)
+  assert.equal(JSON.parse(stdout).note, '["ACME",3,"en",[],null,[{"text":"T","total":"1"}]]')
+  for (const input of ['not JSON', '[]', 'null', '"text"']) {
+    const wrong = await pipe(['--url', service.url], {}, input)
+    assert.deepEqual([wrong.code, wrong.stdout], [2, ''])
+    assert.match(wrong.stderr, /^Standard input isn't a JSON object like \{"text": …, "limit": …, .*\}\.\n$/)
+  }
+})
+
+test('standard input is the text of a program with a single one', async (t) => {
+  const summary = program(
+    'text: str -> summary: str',
+    { solo: predict('text -> summary') },
+    ({ solo }, inputs) => solo(inputs),
+  )
+  const script: Script = (exchange) => exchange.answer({ summary: `Short for ${exchange.input('text')}` })
+  const service = await Service.start(t, { program: summary, script })
+  const { stdout } = await pipe(['--url', service.url], {}, '{"a": 1}\n')
+  assert.equal(stdout, 'Short for {"a": 1}\n')
+  const { stderr, code } = await pipe(['--url', service.url], {})
+  assert.equal(code, 2)
+  assert.match(stderr, /^text \(str\) is missing\.\n/)
+})
+
+test('what is missing or wrong is said in a line for each input', async (t) => {
+  const service = await typed(t)
+  const ask = async (...args: string[]) => {
+    const { stdout, stderr, code } = await pipe(['--url', service.url, ...args], {})
+    assert.deepEqual([code, stdout], [2, ''])
+    return stderr
+  }
+  assert.equal(
+    await ask('--input', 'lang=en'),
+    `text (str) is missing.
+limit (int) is missing.
+tags (list[str]) is missing.
+Give inputs as --input name=value, or as a JSON object on standard input.
+`,
+  )
+  const wrong = await ask('--input', 'limit=3.5', '--input', 'lang=fr', '--input', 'tags=["a", 1]', 'ACME')
+  assert.deepEqual(wrong.split('\n').slice(1, -1), [
+    'limit (int): expected int, received number',
+    'lang (Literal["en", "3"]): Invalid option: expected one of "en"|"3"',
+    'tags (list[str]): item 2: expected string, received number',
+  ])
+  assert.match(
+    await ask('--input', 'colour=red'),
+    /^The program has no input 'colour'. It has text \(str\), /,
+  )
+  assert.match(await ask('--input', 'text=a', 'ACME'), /^An input is given twice\.\n/)
+  assert.match(await ask('--input', '=3'), /^--input needs a name and a value, such as limit=3, not '=3'\.\n/)
+  assert.equal(service.upstream.exchanges.length, 0)
+})
+
+test('inputs are checked in this process as in a service', async (t) => {
+  const env = { MAX_QUESTION_CHARS: '5' }
+  const service = await Service.start(t, { env })
+  const here = { OPENAI_BASE_URL: service.upstream.url, OPENAI_MODEL: 'gpt-5-mini', ...env }
+  for (const [args, input] of [
+    [['too long'], ''],
+    [['--input', 'question=  '], ''],
+  ] as const) {
+    const [local, remote] = [
+      await pipe(args, here, input),
+      await pipe(['--url', service.url, ...args], {}, input),
+    ]
+    assert.deepEqual(local, remote)
+    assert.deepEqual([local.code, local.stdout], [2, ''])
+    assert.match(
+      local.stderr,
+      /\nquestion \(str\): (at most 5 characters are taken|write something for question)\n$/,
+    )
+  }
+  assert.equal(service.upstream.exchanges.length, 0)
+})
+
+test('a question is the only text of a program without an input of that name', async (t) => {
+  const service = await typed(t)
+  const args = ['--input', 'limit=3', '--input', 'lang=en', '--input', 'tags=[]', 'ACME', 'Ltd']
+  const terminal = new Terminal(t, [ASK, '--url', service.url, ...args], {})
+  assert.equal(await terminal.exited, 0)
+  const lines = await terminal.until((lines) => lines.at(-1) === '}')
+  assert.match(lines[1] as string, /^✔ \[read\] +\d+\.\d s {2}7$/)
+  assert.ok(lines.join('').includes('[\\"ACME Ltd\\",3,'), 'the answer is the prediction')
+})
+
 test('--help prints the usage', async () => {
   const { stdout, stderr, code } = await pipe(['--help'], {})
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, /^Usage: npm run ask -- \[options\] "question"\n/)
+  assert.match(stdout, /\n {2}--input <name>=<value> /)
 })
 
 test('a reader that has read enough ends it quietly', async (t) => {

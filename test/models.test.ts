@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { compose } from '../src/compose.ts'
 import { readConfig } from '../src/config.ts'
 import { predict } from '../src/core/predictor.ts'
-import { type Program, program } from '../src/core/program.ts'
+import { type Program, type Programs, program } from '../src/core/program.ts'
 import { errorOf, KEY, type LogLine, predictionOf, Service, text } from './support/service.ts'
 import { echo, type Script, Upstream } from './support/upstream.ts'
 
@@ -35,6 +35,11 @@ async function withFast(
     env: { LM_FAST_BASE_URL: fast.url, LM_FAST_MODEL: 'small', LM_MAX_RETRIES: '0', ...env },
   })
   return { service, fast, standard: service.upstream }
+}
+
+function onlyOne(program: Program): Programs {
+  const named = { name: 'p', program }
+  return { default: named, all: [named] }
 }
 
 /** What the log says of the run's first call. */
@@ -147,13 +152,13 @@ describe('roles', () => {
     const lines: string[] = []
     const config = readConfig({ OPENAI_API_KEY: KEY, LM_BIG_MODEL: 'big' })
     const parts = (options: Options) =>
-      compose(config, (one) => lines.push(one), { name: 'p', program: asking(options) })
-    parts({ lm: 'fast', fallbacks: ['big', 'best', 'default'] })
+      compose(config, { log: (one) => lines.push(one), programs: onlyOne(asking(options)) })
+    await parts({ lm: 'fast', fallbacks: ['big', 'best', 'default'] })
     assert.deepEqual(lines, [
       'The default model answers for the roles fast, best: no LM_FAST_… or LM_BEST_… is set.',
     ])
-    parts({ lm: 'big' })
-    parts({})
+    await parts({ lm: 'big' })
+    await parts({})
     assert.equal(lines.length, 1)
   })
 
@@ -170,7 +175,7 @@ describe('roles', () => {
 
     const other = await otherEndpoint(t)
     const config = readConfig({ LM_FAST_BASE_URL: other.url, LM_BEST_MODEL: 'local' })
-    const { lm } = compose(config, () => {}, { name: 'p', program })
+    const { lm } = await compose(config, { log: () => {}, programs: onlyOne(program) })
     t.after(() => lm.close?.())
     assert.equal(lm.model.provider, 'local')
     assert.deepEqual([...(lm.roles?.keys() ?? [])], ['fast'], 'one embedded model serves all')

@@ -35,7 +35,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await standsAt(page, 'evidence.probe', 'failed')
     assert.deepEqual(await findings(page), [], 'failed')
     await ask(page, 'x'.repeat(9_000))
-    await page.getByRole('alert').getByText('/question').waitFor()
+    await page.getByRole('alert').getByText('At most 8000 characters are taken.').waitFor()
     assert.deepEqual(await findings(page), [], 'refused')
   })
 }
@@ -84,7 +84,7 @@ test('everything is done by keyboard alone', async (t) => {
     assert.fail(`${name} can't be reached`)
   }
 
-  await tabTo(/^question/)
+  await tabTo(/^input-question/)
   await page.keyboard.type('first')
   await page.keyboard.press('Shift+Enter')
   await page.keyboard.type('second')

@@ -29,7 +29,7 @@ test('it asks for a key, loads the program with it, and keeps it for the tab alo
   await page.keyboard.press('Enter')
   await program(page).waitFor()
   assert.equal(await field(page).isVisible(), false)
-  assert.equal(await focused(page), 'question')
+  assert.equal(await focused(page), 'input-question')
   await ask(page, 'why?')
   await holds(written(page, 'compose'), 'answer on why?')
 

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { chainOfThought, predict } from '../src/core/predictor.ts'
 import { module, program } from '../src/core/program.ts'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
-import { retold } from './support/programs.ts'
+import { oneCall, retold } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { completion, only } from './support/upstream.ts'
 
@@ -69,6 +69,21 @@ test('text stands in its column before the run is over', async (t) => {
   last.delta('\n[[ ## answer ## ]]\nThat is it').finish()
   await standsAt(page, 'compose', 'done')
   await holds(written(page, 'compose'), 'That is it')
+})
+
+test('whoever comes back to the page finds the program as it has become', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const page = await openPage(t, service)
+  const shown = page.locator('#flow')
+  await holds(shown, 'answerer')
+  await page.route('**/v1/program*', async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, body: (await answer.text()).replaceAll('answerer', 'renamed') })
+  })
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await holds(shown, 'renamed')
+  await ask(page, 'why?')
+  await lane(page, 'renamed').waitFor()
 })
 
 test('Stop reaches the model, keeps what has come, and lets one ask again', async (t) => {

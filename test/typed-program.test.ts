@@ -178,6 +178,13 @@ describe('a typed program', () => {
       required: ['text', 'limit', 'lang', 'tags'],
       additionalProperties: false,
     })
+    assert.deepEqual(description.input_types, {
+      text: 'str',
+      limit: 'int',
+      lang: 'Literal["en", "de"]',
+      tags: 'list[str]',
+      hint: 'Optional[str]',
+    })
     assert.deepEqual(description.outputs.required, ['vendor', 'lines', 'total', 'sure'])
     assert.deepEqual(description.predictors[0].types, { vendor: 'str', lines: 'list[Line]', sure: 'bool' })
     assert.deepEqual(await get('/v1/programs'), { default: 'program', programs: [description] })

@@ -7,7 +7,12 @@ const MODULES = [
   'core/frame.ts',
   'core/description.ts',
   'client/errors.ts',
+  'client/fault-place.ts',
+  'client/inputs.ts',
+  'client/partial-value.ts',
   'client/run-state.ts',
+  'client/request.ts',
+  'client/describe-program.ts',
   'client/stream-run.ts',
 ]
 

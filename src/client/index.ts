@@ -1,5 +1,10 @@
 /** The typed client of a Tributary service: for browsers, for Node, and for this repository's console and page. */
-export type { PredictorDescription, ProgramDescription } from '../core/description.ts'
+export type {
+  ObjectSchema,
+  PredictorDescription,
+  ProgramDescription,
+  ProgramList,
+} from '../core/description.ts'
 export type {
   ErrorFrame,
   Frame,
@@ -10,7 +15,12 @@ export type {
   UsageFrame,
   ValueFrame,
 } from '../core/frame.ts'
+export { describeProgram, describePrograms } from './describe-program.ts'
 export { type Fault, IncompleteStreamError, NotTheServiceError, RefusedError } from './errors.ts'
+export { placeOf } from './fault-place.ts'
+export { type InputKind, inputsOf, type JsonSchema, type ProgramInput } from './inputs.ts'
+export { PartialValue, partialOf } from './partial-value.ts'
+export type { Connection } from './request.ts'
 export {
   endRun,
   type FieldState,
@@ -21,4 +31,4 @@ export {
   reduceRun,
   startRun,
 } from './run-state.ts'
-export { type Asking, describeProgram, streamRun } from './stream-run.ts'
+export { type Asked, type Asking, streamRun } from './stream-run.ts'

@@ -26,6 +26,8 @@ export type Lane = {
   readonly message: string | undefined
   /** The fields' texts, in the order in which they are expected or have come. */
   readonly fields: Readonly<Record<string, FieldState>>
+  /** The type of each field that the description has: the text of a `str` is the value, any other text is its JSON. */
+  readonly types: Readonly<Record<string, string>>
   readonly waitsFor: readonly string[]
   readonly startedAt: number | undefined
   readonly firstTokenAt: number | undefined
@@ -96,7 +98,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
         }),
         at,
       )
-    case 'value': // the lane has its text already
+    case 'value': // the lane already has its text, which `PartialValue` reads
       return state
     case 'reset':
       return withoutVoid(state, frame, at)
@@ -132,8 +134,9 @@ function newLane(
     predictor,
     module,
     fields,
+    types,
     waits_for,
-  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'waits_for'>,
+  }: Pick<PredictorDescription, 'predictor' | 'module' | 'fields' | 'types' | 'waits_for'>,
   call: number,
 ): Lane {
   return {
@@ -144,6 +147,7 @@ function newLane(
     attempt: 1,
     message: undefined,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
+    types,
     waitsFor: waits_for,
     startedAt: undefined,
     firstTokenAt: undefined,
@@ -170,7 +174,10 @@ function withLane(
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {
-      ...newLane({ predictor, module, fields, waits_for: [...(like?.waitsFor ?? [])] }, call),
+      ...newLane(
+        { predictor, module, fields, types: like?.types ?? {}, waits_for: [...(like?.waitsFor ?? [])] },
+        call,
+      ),
       startedAt: at,
     })
   }
@@ -194,10 +201,10 @@ function withoutVoid(state: RunState, { keep, message }: ResetFrame, at: number)
 }
 
 function clearedLane(lane: Lane, message: string | undefined, at: number): Lane {
-  const { predictor, module, waitsFor, call, attempt } = lane
+  const { predictor, module, types, waitsFor, call, attempt } = lane
   const fields = fieldsLike(lane)
   return {
-    ...newLane({ predictor, module, fields, waits_for: [...waitsFor] }, call),
+    ...newLane({ predictor, module, fields, types, waits_for: [...waitsFor] }, call),
     phase: 'waiting',
     attempt: attempt + 1,
     message,

@@ -1,27 +1,27 @@
 /**
- * Asks a question and yields the frames of its run. It works unchanged in browsers and in Node. It posts once: whether
+ * Asks a program and yields the frames of its run. It works unchanged in browsers and in Node. It posts once: whether
  * to ask again is the caller's decision.
  */
 import { createParser } from 'eventsource-parser'
-import type { ProgramDescription } from '../core/description.ts'
 import type { Frame } from '../core/frame.ts'
-import { type Fault, IncompleteStreamError, NotTheServiceError, RefusedError } from './errors.ts'
+import { IncompleteStreamError } from './errors.ts'
+import { addressOf, authorization, type Connection, isOf, refusalOf } from './request.ts'
 
-export type Asking = {
-  /** The service's address, such as `http://127.0.0.1:8000`. */
-  readonly url: string | URL
-  readonly question: string
-  /** The key, if the service wants one. It goes into a header, never into the address. */
-  readonly apiKey?: string | undefined
-  /** Extra frames. */
-  readonly include?: readonly ('reasoning' | 'usage')[] | undefined
-  /** Ends the run: the service aborts its models. */
-  readonly signal?: AbortSignal | undefined
-  /** Used instead of the global one. */
-  readonly fetch?: typeof globalThis.fetch | undefined
-  /** Called with the text of each event as it came, `[DONE]` and frames of unknown types included. */
-  readonly onEvent?: ((data: string) => void) | undefined
-}
+/** What the program is asked: all of its inputs by name, or `question` alone, which is short for `inputs: { question }`. */
+export type Asked =
+  | { readonly inputs: Readonly<Record<string, unknown>>; readonly question?: undefined }
+  | { readonly question: string; readonly inputs?: undefined }
+
+/** A run to ask for. Its `signal` ends the run: the service aborts its models. */
+export type Asking = Connection &
+  Asked & {
+    /** The program's name. Left out, the service's default program runs. */
+    readonly program?: string | undefined
+    /** Extra frames. */
+    readonly include?: readonly ('reasoning' | 'usage' | 'values')[] | undefined
+    /** Called with the text of each event as it came, `[DONE]` and frames of unknown types included. */
+    readonly onEvent?: ((data: string) => void) | undefined
+  }
 
 /** The frame types that this client knows. It skips others, so that a newer service doesn't break it. */
 const KNOWN: Readonly<Record<Frame['type'], true>> = {
@@ -42,16 +42,18 @@ const KNOWN: Readonly<Record<Frame['type'], true>> = {
  *   signal's reason when it aborts
  */
 export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, undefined> {
-  const { url, question, apiKey, include, signal, fetch = globalThis.fetch, onEvent } = asking
+  const { url, question, inputs = { question }, program, include } = asking
+  const { apiKey, signal, fetch = globalThis.fetch, onEvent } = asking
   // A controller of our own, so that a consumer that stops reading ends the run just as an abort does.
   const leaving = new AbortController()
-  const response = await fetch(at(url, 'v1/stream'), {
+  const route = program === undefined ? 'v1/stream' : `v1/programs/${encodeURIComponent(program)}/stream`
+  const response = await fetch(addressOf(url, route), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...authorization(apiKey) },
-    body: JSON.stringify(include ? { question, include } : { question }),
+    body: JSON.stringify(include ? { ...inputs, include } : inputs),
     signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal,
   })
-  if (!isOf(response, 'text/event-stream') || !response.body) throw await refusal(response, url)
+  if (!isOf(response, 'text/event-stream') || !response.body) throw await refusalOf(response, url)
 
   let frames: Frame[] = []
   let isDone = false
@@ -84,39 +86,6 @@ export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, un
   }
 }
 
-/**
- * Asks for the description of the service's program.
- *
- * @throws NotTheServiceError, RefusedError; what `fetch` throws when nothing answers
- */
-export async function describeProgram({
-  url,
-  apiKey,
-  signal,
-  fetch = globalThis.fetch,
-}: Pick<Asking, 'url' | 'apiKey' | 'signal' | 'fetch'>): Promise<ProgramDescription> {
-  const response = await fetch(at(url, 'v1/program'), {
-    headers: authorization(apiKey),
-    ...(signal && { signal }),
-  })
-  if (!response.ok || !isOf(response, 'application/json')) throw await refusal(response, url)
-  return (await response.json()) as ProgramDescription
-}
-
-function authorization(apiKey: string | undefined): Record<string, string> {
-  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
-}
-
-/** The URL of a route, whether or not the service's address ends in a slash. */
-function at(url: string | URL, route: string): URL {
-  const base = new URL(url)
-  if (!base.pathname.endsWith('/')) base.pathname += '/'
-  return new URL(route, base)
-}
-
-const isOf = (response: Response, type: string) =>
-  (response.headers.get('content-type') ?? '').startsWith(type)
-
 function knownFrame(data: string): Frame[] {
   try {
     const frame: { type?: unknown } | null = JSON.parse(data)
@@ -124,25 +93,4 @@ function knownFrame(data: string): Frame[] {
   } catch {
     return []
   }
-}
-
-type Problem = { code?: string; detail?: string; errors?: readonly Fault[] }
-
-async function refusal(response: Response, url: string | URL): Promise<Error> {
-  const { status } = response
-  if (isOf(response, 'application/problem+json')) {
-    const problem = (await response.json()) as Problem
-    const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
-    return new RefusedError(problem.detail ?? `The service refused the question with status ${status}.`, {
-      status,
-      code: problem.code ?? 'refused',
-      ...(problem.errors && { faults: problem.errors }),
-      ...(Number.isFinite(retryAfter) && { retryAfter }),
-    })
-  }
-  await response.body?.cancel()
-  const type = response.headers.get('content-type') ?? 'no content type'
-  return new NotTheServiceError(
-    `${new URL(url).origin} isn't a Tributary service: it answered with status ${status} and ${type}.`,
-  )
 }

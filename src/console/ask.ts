@@ -1,9 +1,10 @@
 /**
  * `npm run ask -- "question"`: a run on the console.
  *
- * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line or configuration, 130 and
- * 143 after SIGINT and SIGTERM.
+ * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs or configuration,
+ * 130 and 143 after SIGINT and SIGTERM.
  */
+import { addAbortSignal } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 import {
   endRun,
@@ -16,13 +17,16 @@ import {
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { remedyOf } from '../core/errors.ts'
+import { surviveStrayErrors } from '../programs/stray-errors.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
+import { faultsOf, InputsError, readInputs } from './inputs.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { PlainLog } from './plain.ts'
 import { type Source, service, thisProcess } from './source.ts'
 
 const say = (text: string) => void process.stderr.write(text)
+const sayLine = (text: string) => say(`${harmlessLine(text)}\n`)
 
 /** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
 function isDrawable({ json }: Options): boolean {
@@ -36,9 +40,6 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  const question = options.question ?? (process.stdin.isTTY ? '' : (await readAll(process.stdin)).trim())
-  if (question === '') throw new UsageError('There is no question.')
-
   const interrupted = new AbortController()
   let exitCode = 0
   const interrupt = (code: number) => () => {
@@ -52,9 +53,13 @@ async function main(): Promise<number> {
   let source: Source | undefined
   try {
     source = options.url
-      ? await service(options.url, apiKey(), interrupted.signal)
-      : await thisProcess((line) => say(`${line}\n`))
-    await show(source, question, options, interrupted.signal)
+      ? await service(options.url, options.program, apiKey(), interrupted.signal)
+      : await thisProcess(options.program, sayLine, interrupted.signal)
+    const readStdin = async () =>
+      process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
+    const inputs = await readInputs(source.program, options, readStdin)
+    await source.load()
+    await show(source, inputs, options, interrupted.signal)
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
   } finally {
@@ -72,15 +77,20 @@ function apiKey(): string | undefined {
   return key
 }
 
-/** @throws RunFailed if the run ended in an error; whatever asking throws */
-async function show(source: Source, question: string, options: Options, signal: AbortSignal): Promise<void> {
+/** @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws */
+async function show(
+  source: Source,
+  inputs: Readonly<Record<string, unknown>>,
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
   const drawable = isDrawable(options)
-  if (!options.json) say(`${harmlessLine(source.model)}\n`)
+  if (!options.json) sayLine(source.model)
   let state = startRun(source.program, performance.now())
   const board = drawable ? new Board(process.stderr, state, options) : undefined
   const plain = new PlainLog(options.json ? () => {} : say)
   try {
-    for await (const frame of source.ask(question, { reasoning: options.reasoning, signal })) {
+    for await (const frame of source.ask(inputs, { reasoning: options.reasoning, signal })) {
       state = reduceRun(state, frame, performance.now())
       if (options.json) process.stdout.write(`${harmlessJson(frame)}\n`)
       else if (board) board.show(state)
@@ -92,6 +102,9 @@ async function show(source: Source, question: string, options: Options, signal: 
       error instanceof IncompleteStreamError ? 'incomplete' : 'stopped',
       performance.now(),
     )
+    if (error instanceof RefusedError && error.faults.length > 0) {
+      throw faultsOf(source.program, error.faults, inputs)
+    }
     throw error
   } finally {
     board?.show(endRun(state, 'stopped', performance.now()))
@@ -133,15 +146,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0) // the reader has read enough
 })
 
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: Error) => {
-    if (error instanceof ConfigError) say(`${error.message}\n`)
-    else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
-    else say(`${harmlessLine(error.message)}\n`)
-    if (error instanceof UsageError) say(`\n${USAGE}`)
-    process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1
+surviveStrayErrors(
+  ({ error, place = 'somewhere' }) =>
+    sayLine(`${place}: outside of the run, the program threw ${String(error)}`),
+  (error) => {
+    throw error
   },
 )
+const exitCode = await main().catch((error: Error) => {
+  if (error instanceof ConfigError || error instanceof InputsError) say(`${error.message}\n`)
+  else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
+  else sayLine(error.message)
+  if (error instanceof UsageError) say(`\n${USAGE}`)
+  const isForAsker = [UsageError, InputsError, ConfigError].some((one) => error instanceof one)
+  return isForAsker ? 2 : 1
+})
+// Whatever a program has opened, such as a connection, would keep the process alive. What was written is taken first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

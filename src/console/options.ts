@@ -1,17 +1,25 @@
 /** The console's command line. */
 import { parseArgs } from 'node:util'
+import { isProgramFile } from '../programs/program-file.ts'
 
 export const USAGE = `Usage: npm run ask -- [options] "question"
+       npx tributary ask [options] [mine.ts] "question"
 
-Runs the program on a question and shows what each of its predictors writes, as it is written. On a terminal
+Runs a program on a question and shows what each of its predictors writes, as it is written. On a terminal
 that is a board with a row for each; elsewhere the answer alone goes to standard output, and the rest to
 standard error. Without a question, it is read from standard input.
 
+The question is the program's input of that name, or its only required text. A program with other inputs takes
+them as --input, and reads from standard input what is still missing, as a JSON object.
+
 Options:
-  --url <address>  ask a running service, such as http://127.0.0.1:8000, instead of this process
-  --reasoning      show the predictors' reasoning too
-  --json           print the frames, one a line
-  --help           print this
+  --input <name>=<value>  one of the program's inputs; repeat it for others. The value of a str is the text as
+                          it is, any other is JSON: --input limit=3 --input tags='["a"]' --input lang=en
+  --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
+  --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
+  --reasoning             show the predictors' reasoning too
+  --json                  print the frames, one a line
+  --help                  print this
 
 The environment and .env choose the model that answers; see .env.example. TRIBUTARY_API_KEY is the key for --url,
 if the service wants one.
@@ -19,7 +27,11 @@ if the service wants one.
 
 export type Options = {
   readonly question: string | undefined
+  /** Name and value of each --input. */
+  readonly inputs: readonly (readonly [name: string, value: string])[]
   readonly url: URL | undefined
+  /** A name or, without `url`, a file. */
+  readonly program: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
   readonly help: boolean
@@ -30,20 +42,30 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** @throws UsageError for an unknown option or an invalid address */
+/** @throws UsageError for an unknown option, an invalid address or an input without a name */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
-  const { url, reasoning = false, json = false, help = false } = values
+  const { url, input = [], reasoning = false, json = false, help = false } = values
+  const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
+  const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url needs an address such as http://127.0.0.1:8000, not '${url}'.`)
   }
   return {
     question: positionals.join(' ').trim() || undefined,
+    inputs: input.map(nameAndValue),
     url: url === undefined ? undefined : new URL(url),
+    program,
     reasoning,
     json,
     help,
   }
+}
+
+function nameAndValue(text: string): [name: string, value: string] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new UsageError(`--input needs a name and a value, such as limit=3, not '${text}'.`)
+  return [text.slice(0, at), text.slice(at + 1)]
 }
 
 function parse(args: readonly string[]) {
@@ -52,7 +74,9 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
+        input: { type: 'string', multiple: true },
         url: { type: 'string' },
+        program: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

@@ -1,38 +1,70 @@
 /** Where a run comes from: this process or a running service. What shows it can't tell the difference. */
 import { randomUUID } from 'node:crypto'
-import { describeProgram, type Frame, type ProgramDescription, streamRun } from '../client/index.ts'
+import {
+  describeProgram,
+  type Frame,
+  type ProgramDescription,
+  RefusedError,
+  streamRun,
+} from '../client/index.ts'
 import { compose } from '../compose.ts'
 import { inputLimitsOf, readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
+import { Faults } from '../core/fault.ts'
+import { checkInputs, refuseOtherKeys } from '../core/inputs.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
+import type { NamedProgram, Programs } from '../core/program.ts'
+import { namesOf } from '../core/signature.ts'
+import { UsageError } from './options.ts'
 
 export type Source = {
   /** Which model answers, for people. */
   readonly model: string
   readonly program: ProgramDescription
-  /** Runs the program. The signal ends the run, and nothing of it is left when the frames end. */
-  readonly ask: (question: string, options: AskOptions) => AsyncIterable<Frame>
+  /** Loads the model, if it runs in this process. */
+  readonly load: () => Promise<void>
+  /**
+   * Runs the program. The signal ends the run, and nothing of it is left when the frames end.
+   *
+   * @throws RefusedError if the inputs aren't what the program takes
+   */
+  readonly ask: (inputs: Readonly<Record<string, unknown>>, options: AskOptions) => AsyncIterable<Frame>
   readonly close: () => Promise<void>
 }
 
 export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSignal }
 
 /**
- * The program in this process, with the model that the environment asks for.
+ * A program in this process, with the model that the environment asks for.
  *
+ * @param wanted its name, or its file; undefined is the default program
  * @param log called with a line before anything that takes a while
- * @throws ConfigError; an Error with a message for people if the model can't be loaded
+ * @param signal ends the wait for the programs' files; what it throws then is its reason
+ * @throws ConfigError; UsageError for a name that isn't known; `load` throws an Error with a message for people if
+ *   the model can't be loaded
  */
-export async function thisProcess(log: (message: string) => void): Promise<Source> {
-  const config = readConfig(process.env)
-  const { lm, programs, runs } = compose(config, log)
-  const { name, program } = programs.default
-  await lm.load?.()
+export async function thisProcess(
+  wanted: string | undefined,
+  log: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Source> {
+  const isFile = wanted !== undefined && /[./\\]/.test(wanted)
+  const config = readConfig(isFile ? { ...process.env, PROGRAM: wanted } : process.env)
+  const { lm, programs, runs } = await compose(config, { log, signal })
+  const { name, program } = isFile || wanted === undefined ? programs.default : named(wanted, programs)
+  const limits = inputLimitsOf(config)
   return {
     model: modelName(lm.model),
-    program: describe(name, program, inputLimitsOf(config)),
-    async *ask(question, { reasoning, signal }) {
-      const run = runs.start(program, { question }, { id: randomUUID(), include: { reasoning } })
+    program: describe(name, program, limits),
+    load: async () => lm.load?.(),
+    async *ask(given, { reasoning, signal }) {
+      const faults = new Faults()
+      const inputs = checkInputs(program.inputs, given, limits, faults)
+      refuseOtherKeys(given, namesOf(program.inputs), faults)
+      if (faults.count > 0) {
+        throw new RefusedError(`${faults}.`, { status: 400, code: 'bad_body', faults: faults.named })
+      }
+      const run = runs.start(program, inputs, { id: randomUUID(), include: { reasoning } })
       const onAbort = () => run.abort(signal.reason)
       signal.addEventListener('abort', onAbort)
       if (signal.aborted) onAbort()
@@ -51,22 +83,36 @@ export async function thisProcess(log: (message: string) => void): Promise<Sourc
   }
 }
 
+/** @throws UsageError that lists the names that there are */
+function named(name: string, { all }: Programs): NamedProgram {
+  const found = all.find((one) => one.name === name)
+  if (found) return found
+  throw new UsageError(`There is no program '${name}'; there are ${all.map(({ name }) => name).join(', ')}.`)
+}
+
 /**
  * A running service.
  *
+ * @param program its name; undefined is the default program
  * @param apiKey sent with every request, if there is one
  * @throws NotTheServiceError, RefusedError; an Error that says so if nothing answers
  */
-export async function service(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<Source> {
-  const description = await describeProgram({ url, apiKey, signal }).catch((error) => {
+export async function service(
+  url: URL,
+  program: string | undefined,
+  apiKey: string | undefined,
+  signal: AbortSignal,
+): Promise<Source> {
+  const description = await describeProgram({ url, program, apiKey, signal }).catch((error) => {
     if (!(error instanceof TypeError)) throw error // fetch throws one when nothing answered
     throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
   })
   return {
     model: await modelOf(url, apiKey, signal),
     program: description,
-    ask: (question, { reasoning, signal }) =>
-      streamRun({ url, question, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
+    load: async () => {},
+    ask: (inputs, { reasoning, signal }) =>
+      streamRun({ url, inputs, program, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
     close: async () => {},
   }
 }

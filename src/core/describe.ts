@@ -3,7 +3,7 @@ import type { ProgramDescription } from './description.ts'
 import { REASONING } from './format.ts'
 import { type InputLimits, inputsSchema, outputsSchema } from './inputs.ts'
 import type { Program } from './program.ts'
-import { namesOf } from './signature.ts'
+import { type Field, namesOf } from './signature.ts'
 
 /** @param limits what the service takes of an input */
 export function describe(
@@ -17,6 +17,7 @@ export function describe(
     name,
     ...(description !== undefined && { description }),
     inputs: inputsSchema(inputs, limits),
+    input_types: typesOf(inputs),
     outputs: outputsSchema(outputs ?? places.at(-1)?.predictor.outputs ?? []),
     ...(answer && { answer }),
     predictors: places.map(({ name, module, messages, predictor }) => {
@@ -25,7 +26,7 @@ export function describe(
         predictor: name,
         module,
         fields: namesOf(fields),
-        types: Object.fromEntries(fields.map((field) => [field.name, field.type.text])),
+        types: typesOf(fields),
         reasons: fields.length < predictor.outputs.length,
         waits_for: [
           ...new Set(
@@ -40,3 +41,6 @@ export function describe(
     }),
   }
 }
+
+const typesOf = (fields: readonly Field[]) =>
+  Object.fromEntries(fields.map(({ name, type }) => [name, type.text]))

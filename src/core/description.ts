@@ -9,12 +9,21 @@ export type ProgramDescription = {
   description?: string | undefined
   /** What it is asked. */
   inputs: ObjectSchema
+  /** The type of each input, such as `str` or `Optional[int]`. */
+  input_types: { [input: string]: string }
   /** What its prediction holds. */
   outputs: ObjectSchema
   /** The field in which its answer streams, if it has one. */
   answer?: { predictor: string; field: string } | undefined
   /** In the order in which the program declares them. */
   predictors: PredictorDescription[]
+}
+
+/** Every program of a service. */
+export type ProgramList = {
+  /** The name of the one that runs where none is named. */
+  default: string
+  programs: ProgramDescription[]
 }
 
 export type PredictorDescription = {

@@ -50,9 +50,12 @@ export type Call = (place: Place, inputs: Values) => Promise<Values>
 /** The field in which a run's answer streams. */
 export type Answer = { readonly predictor: string; readonly field: string }
 
+/** Marks programs. It is the same in every copy of this package, so that a program made with another is known too. */
+const PROGRAM: unique symbol = Symbol.for('tributary.program')
+
 // biome-ignore lint/suspicious/noExplicitAny: a program of any signature takes what that says, which no type can say
 export type Program<Inputs = any> = {
-  readonly kind: 'program'
+  readonly [PROGRAM]: true
   /** What it is asked, in order. */
   readonly inputs: readonly Field[]
   /** What it promises to return, in order; undefined where it promises every output of one of its predictors. */
@@ -136,6 +139,9 @@ export function program(...given: unknown[]): Program {
   const [text, parts, body, options = {}] = (
     typeof given[0] === 'string' ? given : [undefined, ...given]
   ) as [string | undefined, Parts, Body<Parts, AnyValues, unknown>, ProgramOptions?]
+  if (typeof parts !== 'object' || typeof body !== 'function') {
+    throw new TypeError('A program needs its parts by name, and then a function that calls them.')
+  }
   const { inputs, outputs } =
     text === undefined ? { inputs: QUESTION, outputs: undefined } : signature(text, options)
   const reserved = namesOf(inputs).find((name) => RESERVED_INPUTS.includes(name))
@@ -143,7 +149,7 @@ export function program(...given: unknown[]): Program {
     throw new TypeError(`The program's input '${reserved}' has a name that requests need themselves.`)
   const places = Object.entries(parts).flatMap(([name, part]) => placesOf(name, part))
   return {
-    kind: 'program',
+    [PROGRAM]: true,
     inputs,
     outputs,
     answer: answerOf(places, outputs, options.answer),
@@ -168,11 +174,17 @@ export function program(...given: unknown[]): Program {
   }
 }
 
+/** Whether a value, such as what a file exports, is a program. */
+export const isProgram = (value: unknown): value is Program =>
+  typeof value === 'object' && value !== null && PROGRAM in value
+
 function placesOf(name: string, part: Predictor | Module): Place[] {
   checkName(name)
+  checkPart(name, part, ['predictor', 'module'])
   if (part.kind === 'predictor') return [{ name, module: name, messages: undefined, predictor: part }]
   return Object.entries(part.predictors).map(([inner, predictor]) => {
     checkName(inner)
+    checkPart(`${name}.${inner}`, predictor, ['predictor'])
     return { name: `${name}.${inner}`, module: name, messages: part.messages, predictor }
   })
 }
@@ -181,6 +193,12 @@ function checkName(name: string): void {
   if (!isName(name)) {
     throw new TypeError(`'${name}' can't name a part of a program; use letters, digits and _.`)
   }
+}
+
+/** Whoever writes JavaScript, or runs TypeScript unchecked, may give anything. */
+function checkPart(name: string, part: Predictor | Module | undefined, kinds: readonly string[]): void {
+  if (part && kinds.includes(part.kind)) return
+  throw new TypeError(`The part '${name}' of the program isn't a ${kinds.join(' or a ')}.`)
 }
 
 /** @param chosen the place that the program's options name */

@@ -150,6 +150,9 @@ export const programDescription = of<ProgramDescription>()(
     name: z.string(),
     description: z.string().optional().describe('What it does, in a sentence, where it says so.'),
     inputs: z.record(z.string(), z.unknown()).describe('What it is asked: a JSON Schema of an object.'),
+    input_types: z
+      .record(z.string(), z.string())
+      .describe('The type of each input, such as `str` or `Optional[int]`.'),
     outputs: z
       .record(z.string(), z.unknown())
       .describe('What its prediction holds: a JSON Schema of an object.'),

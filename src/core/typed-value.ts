@@ -55,7 +55,10 @@ export function checkValue(type: FieldType, value: unknown, at: string, faults: 
   const result = schema.safeParse(value)
   if (result.success) return result.data
   for (const { path, message } of result.error.issues) {
-    const detail = message.replace(/^Invalid input: /, '')
+    const detail = message.replace(
+      /^Invalid input: (?:expected (.+), received undefined$)?/,
+      (_, wanted?: string) => (wanted === undefined ? '' : `${wanted} is needed`),
+    )
     faults.add(at + path.map(step).join(''), value === undefined ? `${type.text} is needed` : detail)
   }
   return undefined

@@ -2,9 +2,9 @@
  * Tells screen readers what others see at a glance: each lane's phase, and the finished answer once. Tokens aren't
  * read out.
  */
-import type { Lane, RunState } from '../client/index.ts'
+import type { RunState } from '../client/index.ts'
 import { el } from './dom.ts'
-import { keyOf, nameOf, outputsOf, standing } from './words.ts'
+import { keyOf, nameOf, standing } from './words.ts'
 
 export class Announcer {
   readonly #log: HTMLElement
@@ -17,8 +17,8 @@ export class Announcer {
     log.replaceChildren()
   }
 
-  /** @param answer the lane that holds the answer */
-  tell(state: RunState, answer: Lane | undefined): void {
+  /** @param answer the answer, once there is one */
+  tell(state: RunState, answer: string | undefined): void {
     for (const lane of state.lanes) {
       const standsAt = standing(lane)
       if (lane.phase === 'pending' || this.#said.get(keyOf(lane)) === standsAt) continue
@@ -28,10 +28,7 @@ export class Announcer {
     }
     if (state.phase === 'running' || this.#isOver) return
     this.#isOver = true
-    if (state.phase === 'done' && answer) {
-      const text = outputsOf(answer).map(([, field]) => field.text)
-      this.#say(`The answer: ${text.join('\n')}`)
-    }
+    if (state.phase === 'done' && answer) this.#say(`The answer: ${answer}`)
   }
 
   #say(sentence: string): void {

@@ -5,7 +5,7 @@ import { el, setAttribute, setText } from './dom.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
-import { elapsed, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
+import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
@@ -101,6 +101,7 @@ export class LaneView {
       let output = this.#outputs.get(name)
       if (!output) {
         output = new StreamedText()
+        output.element.classList.toggle('json', isJson(lane, name))
         this.#outputs.set(name, output)
         if (outputs.length > 1) this.#body.append(el('h3', '', name))
         this.#body.append(output.element)

@@ -1,10 +1,11 @@
 /**
- * A run on the page: its lanes as columns, the last predictor's lane below them at full width, and the timeline.
+ * A run on the page: its lanes as columns, the lane of the answer below them at full width, and the timeline.
  * It is built from the program's description and the frames alone; nothing here knows a predictor by name.
  */
 import type { Lane, ProgramDescription, RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
 import { LaneView } from './lane-view.ts'
+import { hasOwnOutputs, resultElement } from './result-view.ts'
 import { Timeline } from './timeline.ts'
 import { keyOf } from './words.ts'
 
@@ -18,8 +19,7 @@ export class RunView {
   readonly #elements: RunElements
   readonly #announcer: Announcer
   readonly #askAgain: () => void
-  /** The predictor that no other one waits for. */
-  readonly #last: string | undefined
+  readonly #program: ProgramDescription
   readonly #timeline = new Timeline()
   readonly #lanes = new Map<string, LaneView>()
   #isOver = false
@@ -34,7 +34,7 @@ export class RunView {
     this.#elements = elements
     this.#announcer = announcer
     this.#askAgain = askAgain
-    this.#last = program.predictors.at(-1)?.predictor
+    this.#program = program
     elements.columns.replaceChildren()
     elements.answers.replaceChildren()
     elements.timeline.replaceChildren(this.#timeline.element)
@@ -48,11 +48,11 @@ export class RunView {
     if (state.phase !== 'running' && !this.#isOver) {
       this.#isOver = true
       for (const lane of state.lanes) this.#lanes.get(keyOf(lane))?.showEnd(lane, state)
+      if (state.prediction && hasOwnOutputs(this.#program)) {
+        this.#elements.answers.append(resultElement(state.prediction))
+      }
     }
-    this.#announcer.tell(
-      state,
-      state.lanes.findLast((lane) => this.#isAnswer(lane)),
-    )
+    this.#announcer.tell(state, this.#answer(state))
   }
 
   /** Scrolls the lanes whose reader is at the end. Call this last in an animation frame. */
@@ -61,7 +61,14 @@ export class RunView {
   }
 
   #isAnswer({ predictor }: Lane): boolean {
-    return predictor === this.#last
+    return predictor === this.#program.answer?.predictor
+  }
+
+  /** What the answer's field has; without such a field, the whole prediction. */
+  #answer({ lanes, prediction }: RunState): string | undefined {
+    const { answer } = this.#program
+    if (!answer) return prediction && JSON.stringify(prediction)
+    return lanes.findLast((lane) => this.#isAnswer(lane))?.fields[answer.field]?.text
   }
 
   #addLanes(lanes: readonly Lane[]): void {

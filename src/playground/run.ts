@@ -1,4 +1,4 @@
-/** One question: frames -> state, until the run ends. A refused question has no run. */
+/** One run: frames -> state, until it ends. What is refused has no run. */
 import {
   endRun,
   IncompleteStreamError,
@@ -13,19 +13,25 @@ import {
 /** The extra frames that the page asks for. */
 export const INCLUDE = ['reasoning', 'usage'] as const
 
+/** What is asked, and of which program: undefined is the service's default. */
+export type Asked = {
+  readonly program: string | undefined
+  readonly inputs: Readonly<Record<string, unknown>>
+}
+
 export class Run {
-  readonly question: string
+  readonly asked: Asked
   state: RunState
   /** Every event as it came, `[DONE]` included. */
   readonly events: string[] = []
-  /** Set when the service refused the question: nothing has run. */
+  /** Set when the service refused to run: nothing has run. */
   refusal: RefusedError | undefined
   /** What kept the run from ending well, other than a refusal or an error frame. */
   error: Error | undefined
   readonly #controller = new AbortController()
 
-  constructor(program: ProgramDescription, question: string) {
-    this.question = question
+  constructor(program: ProgramDescription, asked: Asked) {
+    this.asked = asked
     this.state = startRun(program, performance.now())
   }
 
@@ -40,7 +46,7 @@ export class Run {
     try {
       const frames = streamRun({
         url,
-        question: this.question,
+        ...this.asked,
         apiKey,
         include: INCLUDE,
         signal,

@@ -1,34 +1,37 @@
 /** Code that asks what the page asks: for a shell, and for a browser's console or Node. */
+import type { Asked } from './run.ts'
 
-export type Asked = {
+export type Snippet = Asked & {
   readonly url: URL
-  readonly question: string
   readonly include: readonly string[]
   /** Whether the service wants a key. The code has a placeholder for it, since people share code. */
   readonly hasKey: boolean
 }
 
-const at = (url: URL) => new URL('v1/stream', url).href
+const at = ({ url, program }: Snippet) =>
+  new URL(program === undefined ? 'v1/stream' : `v1/programs/${program}/stream`, url).href
 
 /** A shell changes nothing inside single quotes. A single quote itself has to stand outside them. */
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
 
-export function curlCode({ url, question, include, hasKey }: Asked): string {
+export function curlCode(asked: Snippet): string {
+  const { inputs, include, hasKey } = asked
   return [
-    `curl -N ${quoted(at(url))} \\`,
+    `curl -N ${quoted(at(asked))} \\`,
     `  -H 'content-type: application/json' \\`,
     ...(hasKey ? [`  -H "authorization: Bearer $TRIBUTARY_API_KEY" \\`] : []),
-    `  -d ${quoted(JSON.stringify({ question, include }))}`,
+    `  -d ${quoted(JSON.stringify({ ...inputs, include }))}`,
   ].join('\n')
 }
 
 /** Reads events in three lines, without a library: the service sends each one as exactly one `data:` line. */
-export function fetchCode({ url, question, include, hasKey }: Asked): string {
+export function fetchCode(asked: Snippet): string {
+  const { url, inputs, include, hasKey } = asked
   const key = hasKey ? ", authorization: 'Bearer YOUR-KEY'" : ''
-  return `const response = await fetch(${JSON.stringify(at(url))}, {
+  return `const response = await fetch(${JSON.stringify(at(asked))}, {
   method: 'POST',
   headers: { 'content-type': 'application/json'${key} },
-  body: JSON.stringify(${JSON.stringify({ question, include })}),
+  body: JSON.stringify(${JSON.stringify({ ...inputs, include })}),
 })
 if (!response.ok) throw new Error((await response.json()).detail)
 

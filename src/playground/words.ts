@@ -17,6 +17,17 @@ function listed(names: readonly string[]): string {
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
 }
 
+/** An input's name as a label: `max_items` is "Max items". */
+export const labelOf = (name: string) => capital(name.replaceAll('_', ' '))
+
+/** What is wrong, from the widest part to the detail: "Item 1, price: a number is needed." */
+export function sentence(...parts: readonly string[]): string {
+  const text = capital(parts.filter((part) => part !== '').join(': '))
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** Identifies a lane. */
 export const keyOf = ({ predictor, call }: Lane) => `${predictor} ${call}`
 
@@ -27,6 +38,10 @@ export const REASONING = 'reasoning'
 
 /** A lane's output fields without the reasoning, in order. */
 export const outputsOf = ({ fields }: Lane) => Object.entries(fields).filter(([name]) => name !== REASONING)
+
+/** Whether a field's text is JSON. */
+export const isJson = ({ types }: Lane, name: string) =>
+  (types[name] ?? 'str') !== 'str' && name !== REASONING
 
 const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
 

@@ -13,13 +13,14 @@ import {
 const program: ProgramDescription = {
   name: 'test',
   inputs: {},
+  input_types: {},
   outputs: {},
   predictors: [
     {
       predictor: 'a.x',
       module: 'a',
       fields: ['x'],
-      types: { x: 'str' },
+      types: { x: 'list[str]' },
       reasons: true,
       waits_for: [],
       status: { start: 'A…', end: 'A.' },
@@ -109,6 +110,20 @@ test('a further call gets a lane of its own behind the first', () => {
     ],
   )
   assert.equal(state.lanes[1]?.fields.x?.text, 'two')
+})
+
+test('a lane has the types of its fields, and a further call those of the first', () => {
+  const state = fold([token('a.x', 'x', '["a"', false, 2), token('new', 'n', 'hello')])
+  assert.deepEqual(
+    state.lanes.map(({ types }) => types),
+    [{ x: 'list[str]' }, { x: 'list[str]' }, { y: 'str' }, { z: 'str' }, {}],
+  )
+})
+
+test('a value changes nothing: its lane has the text', () => {
+  const state = fold([token('a.x', 'x', '["a", ')])
+  const value: Frame = { type: 'value', predictor: 'a.x', field: 'x', path: '/0', value: 'a' }
+  assert.equal(reduceRun(state, value, 9), state)
 })
 
 test('a further call is done without the reasoning that the first had', () => {

@@ -5,13 +5,22 @@ import type { AddressInfo } from 'node:net'
 import test, { type TestContext } from 'node:test'
 import {
   describeProgram,
+  describePrograms,
   type Frame,
   IncompleteStreamError,
   NotTheServiceError,
   RefusedError,
   streamRun,
 } from '../../src/client/index.ts'
+import { predict } from '../../src/core/predictor.ts'
+import { program } from '../../src/core/program.ts'
 import { Service, text } from '../support/service.ts'
+
+const counting = program(
+  'text: str, limit: int -> count: int',
+  { count: predict('text: str, limit: int -> count: int') },
+  async ({ count }, inputs) => count(inputs),
+)
 
 /** A server that isn't the service, at an address of its own. */
 async function foreign(t: TestContext, listener: RequestListener): Promise<string> {
@@ -41,6 +50,48 @@ test('a run comes as typed frames, the last of them a prediction', async (t) => 
   assert.equal(text(frames, 'compose', 'answer'), 'answer on why')
   assert.ok(frames.some(({ type }) => type === 'usage'))
   await service.assertQuiet('ok')
+})
+
+test('a program is asked by its name, with all of its inputs', async (t) => {
+  const asked = { text: 'ACME', limit: 3 }
+  const service = await Service.start(t, {
+    program: counting,
+    script: (exchange) => exchange.answer({ count: '3' }),
+  })
+  const { url } = service
+  const include = ['values'] as const
+  const frames = await all(streamRun({ url, program: 'program', inputs: asked, include }))
+  assert.deepEqual(frames.at(-1), { type: 'prediction', data: { count: 3 } })
+  assert.ok(frames.some((frame) => frame.type === 'value' && frame.value === 3))
+  const [exchange] = service.upstream.exchanges
+  assert.deepEqual([exchange?.input('text'), exchange?.input('limit')], ['ACME', '3'])
+
+  await assert.rejects(all(streamRun({ url, inputs: { text: 'ACME' } })), (error) => {
+    return error instanceof RefusedError && error.faults[0]?.pointer === '/limit'
+  })
+  for (const unknown of ['other', 'a/b?c']) {
+    const isNotFound = (error: unknown) => error instanceof RefusedError && error.code === 'not_found'
+    await assert.rejects(all(streamRun({ url, program: unknown, inputs: asked })), isNotFound)
+    await assert.rejects(describeProgram({ url, program: unknown }), isNotFound)
+  }
+  await service.assertQuiet('ok')
+})
+
+test('a question and inputs are not given both, nor neither', () => {
+  const url = 'http://127.0.0.1:8000'
+  // @ts-expect-error one of them is needed
+  void (() => streamRun({ url }))
+  // @ts-expect-error and only one
+  void (() => streamRun({ url, question: 'why', inputs: { question: 'why' } }))
+})
+
+test('all programs are described, and each by its name', async (t) => {
+  const service = await Service.start(t, { program: counting })
+  const { url } = service
+  const description = await describeProgram({ url })
+  assert.deepEqual(description.input_types, { text: 'str', limit: 'int' })
+  assert.deepEqual(await describeProgram({ url, program: 'program' }), description)
+  assert.deepEqual(await describePrograms({ url }), { default: 'program', programs: [description] })
 })
 
 test('an address may have a path and a slash at its end', async (t) => {
@@ -177,6 +228,7 @@ test('the program describes itself before a run', async (t) => {
       required: ['question'],
       additionalProperties: false,
     },
+    input_types: { question: 'str' },
     outputs: {
       type: 'object',
       properties: { reasoning: { type: 'string' }, answer: { type: 'string' } },

@@ -76,6 +76,7 @@ export class Service {
    * Starts one; it is closed when the test ends.
    *
    * @param env variables over the defaults of the tests
+   * @param others programs beside the default one, by name
    */
   static async start(
     t: TestContext,
@@ -83,20 +84,29 @@ export class Service {
       script,
       env = {},
       program = parallelComposer,
+      others = {},
       requestTimeoutMs,
-    }: { script?: Script; env?: Record<string, string>; program?: Program; requestTimeoutMs?: number } = {},
+    }: {
+      script?: Script
+      env?: Record<string, string>
+      program?: Program
+      others?: Record<string, Program>
+      requestTimeoutMs?: number
+    } = {},
   ): Promise<Service> {
     const upstream = await Upstream.start(script)
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
-    const parts = compose(
-      config,
-      () => {},
-      program === parallelComposer ? undefined : { name: 'program', program },
-    )
+    const named = { name: 'program', program }
+    const parts = await compose(config, {
+      log: () => {},
+      programs: program === parallelComposer ? undefined : { default: named, all: [named] },
+    })
     const { lm, runs } = parts
-    const app = await buildApp({ ...parts, config, logger, isLoaded: () => true, requestTimeoutMs })
+    const beside = Object.entries(others).map(([name, program]) => ({ name, program }))
+    const programs = { ...parts.programs, all: [...parts.programs.all, ...beside] }
+    const app = await buildApp({ ...parts, programs, config, logger, isLoaded: () => true, requestTimeoutMs })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     t.after(async () => {
       app.server.closeAllConnections()

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Parts } from '../../compose.ts'
 import { type Config, inputLimitsOf } from '../../config.ts'
 import { describe } from '../../core/describe.ts'
+import type { ProgramList } from '../../core/description.ts'
 import type { NamedProgram } from '../../core/program.ts'
 
 export function programRoutes(
@@ -10,7 +11,7 @@ export function programRoutes(
   { programs, config }: Pick<Parts, 'programs'> & { config: Config },
 ): void {
   const describeOne = ({ name, program }: NamedProgram) => describe(name, program, inputLimitsOf(config))
-  const all = { default: programs.default.name, programs: programs.all.map(describeOne) }
+  const all: ProgramList = { default: programs.default.name, programs: programs.all.map(describeOne) }
   const ofDefault = describeOne(programs.default)
   app.get('/v1/program', () => ofDefault)
   app.get('/v1/programs', () => all)
