@@ -139,7 +139,7 @@ export function program(...given: unknown[]): Program {
   const [text, parts, body, options = {}] = (
     typeof given[0] === 'string' ? given : [undefined, ...given]
   ) as [string | undefined, Parts, Body<Parts, AnyValues, unknown>, ProgramOptions?]
-  if (typeof parts !== 'object' || typeof body !== 'function') {
+  if (typeof parts !== 'object' || parts === null || typeof body !== 'function') {
     throw new TypeError('A program needs its parts by name, and then a function that calls them.')
   }
   const { inputs, outputs } =

@@ -310,6 +310,10 @@ describe('what is said of a file that is no program, in a line with the place', 
       `${from}export default program('a -> b', { p: predict('a -> b') })`,
       /^mine\.ts:2:16: A program needs its parts by name, and then a function that calls them\.$/,
     ],
+    'no parts': [
+      `${from}export default program('a -> b', null, () => {})`,
+      /^mine\.ts:2:16: A program needs its parts by name/,
+    ],
     'a top-level await without an end': [
       'await new Promise(() => {})',
       /^mine\.ts: it hasn't loaded within 2 seconds: a top-level await in it may never end\.$/,
