@@ -1,26 +1,26 @@
 /** The parts that answer questions, made from the configuration: for the service, the console and the tests alike. */
 import type { Config } from './config.ts'
 import type { LM } from './core/lm.ts'
-import type { NamedProgram, Programs } from './core/program.ts'
+import type { Programs } from './core/program.ts'
 import { createLM } from './lm/create.ts'
-import { parallelComposer } from './programs/parallel-composer.ts'
+import { loadPrograms } from './programs/load.ts'
 import { Runs } from './runs/runs.ts'
 
 export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
 
-const BUILT_IN: NamedProgram = { name: 'parallel-composer', program: parallelComposer }
+export type ComposeOptions = {
+  /** Gets a line before anything that takes a while at the start. */
+  readonly log: (message: string) => void
+  /** Ends the waiting for the programs' files. */
+  readonly signal?: AbortSignal
+  /** Used in place of those that the configuration names. */
+  readonly programs?: Programs | undefined
+}
 
-/**
- * @param log for what takes a moment at the start
- * @param program in place of the service's own
- */
-export function compose(
-  config: Config,
-  log: (message: string) => void,
-  program: NamedProgram = BUILT_IN,
-): Parts {
-  const programs: Programs = { default: program, all: [program] }
-  const predictors = programs.all.flatMap(({ program }) =>
+/** @throws ConfigError that names everything that is wrong with the configuration's programs; the signal's reason */
+export async function compose(config: Config, { log, signal, programs }: ComposeOptions): Promise<Parts> {
+  const loaded = programs ?? (await loadPrograms(config, { log, signal }))
+  const predictors = loaded.all.flatMap(({ program }) =>
     program.places.flatMap((place) => (place.kind === 'predictor' ? [place.predictor] : [])),
   )
   const lm = createLM(config, predictors, log)
@@ -31,5 +31,5 @@ export function compose(
     timeoutMs: config.RUN_TIMEOUT_MS,
     maxToolChars: config.MAX_COMPLETION_CHARS,
   })
-  return { lm, programs, runs }
+  return { lm, programs: loaded, runs }
 }

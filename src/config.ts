@@ -3,6 +3,8 @@
  * as unset.
  */
 import { z } from 'zod'
+import { endpointHeaders, endpointKey, endpointUrl, secretsIn } from './config/endpoint.ts'
+import { type EndpointConfig, type ModelConfig, readRoles } from './config/roles.ts'
 
 /** A client's key, and the name that stands for it in the log. */
 export type ApiKey = { readonly name: string; readonly key: string }
@@ -17,12 +19,6 @@ const flag = z
   .transform((text) => text === 'true')
 
 const ms = (fallback: number) => wholeNumber(1).default(fallback)
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'an address such as http://localhost:11434/v1 is needed' })
-  .refine((url) => !/^\w+:\/\/[^/?#]*@/.test(url), {
-    error: 'no user and password in an address; a key goes into OPENAI_API_KEY',
-  })
 
 /** `*`, or origins as browsers send them: scheme, host, port, and no path. */
 const origins = z.string().transform((text, context) => {
@@ -74,16 +70,18 @@ const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8000),
   REUSE_PORT: flag,
-  OPENAI_API_KEY: z
-    .string()
-    .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and only ASCII characters')
-    .optional(),
-  OPENAI_BASE_URL: httpUrl.optional(),
+  OPENAI_API_KEY: endpointKey.optional(),
+  OPENAI_BASE_URL: endpointUrl.optional(),
   OPENAI_MODEL: z.string().default('gpt-5-mini'),
   LM: z.enum(['openai', 'local']).optional(),
+  LM_HEADERS: endpointHeaders.optional(),
   LM_ADAPTER: z.enum(['chat', 'json']).default('chat'),
   LOCAL_MODEL: z.string().optional(),
   LOCAL_THREADS: wholeNumber(1).optional(),
+  PROGRAM: z.string().optional(),
+  PROGRAMS: z.string().optional(),
+  DEFAULT_PROGRAM: z.string().optional(),
+  PROGRAM_STATE: z.string().optional(),
   CORS_ORIGIN: origins.optional(),
   ALLOWED_HOSTS: hosts.optional(),
   API_KEYS: apiKeys.optional(),
@@ -100,12 +98,13 @@ const variables = z.object({
   MAX_QUESTION_CHARS: wholeNumber(1).default(8_000),
   MAX_HISTORY_CHARS: wholeNumber(0).default(32_000),
   MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
+  MAX_COMPLETION_TOKENS: wholeNumber(1).optional(),
 })
 
 /** The names of all variables. */
 export const variableNames: readonly string[] = Object.keys(variables.shape)
 
-type Endpoint = Pick<z.infer<typeof variables>, 'OPENAI_API_KEY' | 'OPENAI_BASE_URL'>
+type Endpoint = Partial<Pick<z.infer<typeof variables>, 'OPENAI_API_KEY' | 'OPENAI_BASE_URL'>>
 
 const hasEndpoint = ({ OPENAI_API_KEY, OPENAI_BASE_URL }: Endpoint) =>
   OPENAI_API_KEY !== undefined || OPENAI_BASE_URL !== undefined
@@ -123,7 +122,22 @@ const configuration = variables
     MAX_CONNECTIONS: values.MAX_CONNECTIONS ?? 2 * values.MAX_STREAMS + 100,
   }))
 
-export type Config = z.infer<typeof configuration>
+export type Config = z.infer<typeof configuration> & {
+  /** The models of the roles that have one of their own, by the role's name. */
+  readonly roles: Readonly<Record<string, ModelConfig>>
+}
+
+type EndpointVariables = Partial<Pick<Config, 'OPENAI_API_KEY' | 'OPENAI_BASE_URL' | 'LM_HEADERS'>> &
+  Pick<Config, 'OPENAI_MODEL'>
+
+/** The default's endpoint. */
+export const endpointOf = (values: EndpointVariables): EndpointConfig => ({
+  provider: 'openai',
+  model: values.OPENAI_MODEL,
+  baseURL: values.OPENAI_BASE_URL,
+  apiKey: values.OPENAI_API_KEY,
+  headers: values.LM_HEADERS,
+})
 
 /** What the service takes of a program's inputs. */
 export const inputLimitsOf = ({ MAX_QUESTION_CHARS, MAX_HISTORY_CHARS }: Config) => ({
@@ -143,12 +157,25 @@ export class ConfigError extends Error {
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
   const result = configuration.safeParse(set)
-  if (result.success) return result.data
-  const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`)
+  // If the default's own variables are wrong, the roles' faults depend only on whether they are there.
+  const standard = endpointOf(result.data ?? { OPENAI_MODEL: '' })
+  const { roles, faults } = readRoles(set, { ...standard, isSet: hasEndpoint(set) })
+  if (result.success && faults.length === 0) return { ...result.data, roles }
+  const lines = [
+    ...(result.error?.issues ?? []).map(({ path, message }) => `  ${path.join('.')}: ${message}`),
+    ...faults.map(({ variable, message }) => `  ${variable}: ${message}`),
+  ]
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)
 }
 
 /** Texts that must not appear in any log line, frame or error. */
-export function secretsOf({ OPENAI_API_KEY, API_KEYS = [] }: Config): string[] {
-  return [...(OPENAI_API_KEY ? [OPENAI_API_KEY] : []), ...API_KEYS.map(({ key }) => key)]
+export function secretsOf(config: Config): string[] {
+  const endpoints = [endpointOf(config), ...Object.values(config.roles)].filter(
+    (model) => model.provider === 'openai',
+  )
+  const secrets = [
+    ...endpoints.flatMap(({ apiKey, headers }) => [...(apiKey ? [apiKey] : []), ...secretsIn(headers)]),
+    ...(config.API_KEYS ?? []).map(({ key }) => key),
+  ]
+  return [...new Set(secrets)]
 }

@@ -5,6 +5,8 @@ import { prettyFactory } from 'pino-pretty'
 import { Lines } from './output.ts'
 import { striking } from './secrets.ts'
 
+export type { Logger }
+
 /**
  * @param secrets texts that no line may contain, such as keys: they are removed from whatever is logged
  * @param output standard output, unless a test reads along. If its reader takes nothing, lines are dropped, and the log

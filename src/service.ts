@@ -5,8 +5,9 @@ import { ConfigError, readConfig, secretsOf } from './config.ts'
 import { modelName } from './core/lm.ts'
 import { buildApp } from './http/app.ts'
 import { isLoopback } from './http/hosts.ts'
-import { createLogger } from './log.ts'
+import { createLogger, type Logger } from './log.ts'
 import { lastWord } from './output.ts'
+import { surviveStrayErrors } from './programs/stray-errors.ts'
 
 /**
  * Serves until it is told to stop, and then ends the process: with 0; with 2 if the configuration is wrong; or with 1.
@@ -28,8 +29,16 @@ export async function serve(stopping: AbortSignal): Promise<never> {
 async function run(stopping: AbortSignal): Promise<void> {
   const config = readConfig(process.env)
   const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) })
-  const parts = compose(config, (message) => logger.info(message))
-  const { lm, runs } = parts
+  surviveStrayErrors(
+    ({ error, place }) => logger.error({ err: error, place }, 'a program threw outside of its runs'),
+    (error) => endOf(error, logger),
+  )
+  const log = (message: string) => logger.info(message)
+  const parts = await compose(config, { log, signal: stopping }).catch((error) => {
+    if (!stopping.aborted) throw error
+  })
+  if (!parts) return
+  const { lm, programs, runs } = parts
   let isLoaded = false
   const app = await buildApp({ ...parts, config, logger, isLoaded: () => isLoaded })
 
@@ -58,6 +67,10 @@ async function run(stopping: AbortSignal): Promise<void> {
           'NO KEYS: anybody who reaches this port may ask, at your cost. Set API_KEYS, or listen on 127.0.0.1.',
         )
       }
+      logger.info(
+        { programs: programs.all.map(({ name }) => name) },
+        `the default program is ${programs.default.name}`,
+      )
       logger.info({ model: lm.model }, `answers come from ${modelName(lm.model)}`)
       await lm.load?.()
       logger.info('ready')
@@ -67,6 +80,18 @@ async function run(stopping: AbortSignal): Promise<void> {
     if (!stopping.aborted) throw error // closing things during the start may throw
   }
   await stopped
+}
+
+/** Ends the process after a fault of the service itself: a supervisor starts another one. */
+function endOf(error: Error, logger: Logger): void {
+  logger.fatal({ err: error }, 'a fault of the service itself')
+  logger.flush(async () => {
+    await lastWord(
+      process.stderr,
+      `The service ends after a fault of its own; the log has it: ${error.message}\n`,
+    )
+    process.exit(1)
+  })
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

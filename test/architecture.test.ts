@@ -14,7 +14,7 @@ type Wall = {
 }
 
 /** What stands on the ground: single files that every room but async and core may use. */
-const GROUND = ['config', 'secrets', 'output']
+const GROUND = ['config', 'secrets', 'output', 'version']
 
 /** Folders of `src`, and the files that stand in none, by name. */
 const WALLS: Readonly<Record<string, Wall>> = {
@@ -26,13 +26,15 @@ const WALLS: Readonly<Record<string, Wall>> = {
   },
   config: { rooms: [], packages: ['zod'], why: 'everything may read it, so it may lean on nothing' },
   secrets: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
+  version: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
   output: { rooms: [], packages: [], why: 'everything may use it, so it may lean on nothing' },
   log: { rooms: GROUND, why: 'what is logged is nothing to it' },
   lm: { rooms: ['async', 'core', ...GROUND], why: 'a provider knows neither programs nor who reads them' },
+  index: { rooms: ['core'], packages: [], why: 'it is what programs are written with, and no more' },
   programs: {
-    rooms: ['core'],
+    rooms: ['index', 'core', 'config'],
     packages: [],
-    why: 'a program is written with what its users have, and no more',
+    why: 'a program is written with what its users have; what loads programs knows the variables that name them, and Node, and not who asks',
   },
   runs: { rooms: ['async', 'core'], packages: [], why: 'a run is not its connection: it knows no HTTP' },
   wire: { rooms: ['async', 'core'], packages: [], why: 'a dialect is text made of frames, whoever sends it' },
@@ -52,15 +54,21 @@ const WALLS: Readonly<Record<string, Wall>> = {
     why: 'it serves runs, and knows neither which model nor which program',
   },
   console: {
-    rooms: ['client', 'core', 'compose', ...GROUND],
-    why: 'it is a face: it sees frames as any client does',
+    rooms: ['client', 'core', 'compose', 'programs', ...GROUND],
+    why: 'it is a face: it sees frames as any client does, and is the process of the program that it runs',
   },
   playground: { rooms: ['client'], packages: [], why: 'it is a page: it has what the typed client gives' },
   service: {
-    rooms: ['core', 'http', 'compose', 'log', ...GROUND],
+    rooms: ['core', 'programs', 'http', 'compose', 'log', ...GROUND],
     packages: [],
     why: 'it brings up the parts that others made',
   },
+  cli: {
+    rooms: ['core', 'programs', 'server', 'console', ...GROUND],
+    packages: [],
+    why: 'it starts what there is, and looks at programs without running them',
+  },
+  tributary: { rooms: ['cli'], packages: [], why: 'whichever Node there is has to be able to read it' },
   server: { rooms: ['service'], packages: [], why: 'it is nothing but signals, and then the service' },
 }
 

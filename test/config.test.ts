@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { variablesOfRole } from '../src/config/roles.ts'
 import { ConfigError, readConfig, secretsOf, variableNames } from '../src/config.ts'
 
 const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
@@ -40,6 +41,7 @@ test('without any variable, the embedded model answers on this machine only', ()
     MAX_QUESTION_CHARS: 8_000,
     MAX_HISTORY_CHARS: 32_000,
     MAX_COMPLETION_CHARS: 1_000_000,
+    roles: {},
   })
 })
 
@@ -52,7 +54,7 @@ test('.env.example lists every variable, and its values are the defaults', () =>
   const lines = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(
     (match) => match.slice(1) as [string, string],
   )
-  assert.deepEqual(lines.map(([name]) => name).sort(), [...variableNames].sort())
+  assert.deepEqual(lines.map(([name]) => name).sort(), [...variableNames, ...variablesOfRole('fast')].sort())
   assert.deepEqual(readConfig(Object.fromEntries(lines)), readConfig({}))
   for (const [name, value] of lines) {
     const fallback = readConfig({})[name as 'PORT']
@@ -121,6 +123,99 @@ test('every key is a secret', () => {
   assert.deepEqual(secretsOf(readConfig({})), [])
 })
 
+const ENDPOINT = 'https://a.example/v1'
+
+/** A role's model, in an environment with a default endpoint. */
+const roleOf = (environment: Record<string, string>, role = 'fast') =>
+  readConfig({ OPENAI_BASE_URL: ENDPOINT, OPENAI_API_KEY: 'sk-default', ...environment }).roles[role]
+
+test('what a role leaves out is the default’s, at the same host', () => {
+  const model = { provider: 'openai', baseURL: ENDPOINT, apiKey: 'sk-default', headers: { 'x-team': 'blue' } }
+  const environment = { LM_HEADERS: '{"X-Team": "blue"}' }
+  assert.deepEqual(roleOf({ ...environment, LM_FAST_MODEL: 'small' }), { ...model, model: 'small' })
+  assert.deepEqual(roleOf({ ...environment, LM_FAST_API_KEY: 'sk-fast' }), {
+    ...model,
+    model: 'gpt-5-mini',
+    apiKey: 'sk-fast',
+  })
+  assert.deepEqual(
+    roleOf({ ...environment, LM_FAST_BASE_URL: 'https://a.example/other', LM_FAST_HEADERS: '{}' }),
+    {
+      ...model,
+      model: 'gpt-5-mini',
+      baseURL: 'https://a.example/other',
+      headers: {},
+    },
+  )
+  assert.equal(roleOf(environment), undefined)
+  assert.deepEqual(Object.keys(readConfig({ LM_BIG_2_API_KEY: 'sk-1', LM_A_BASE_URL: ENDPOINT }).roles), [
+    'big_2',
+    'a',
+  ])
+})
+
+test('the default’s key and headers go to no other host', () => {
+  for (const url of ['https://b.example/v1', 'http://a.example/v1', 'https://a.example:8443/v1']) {
+    const model = roleOf({ LM_FAST_BASE_URL: url, LM_HEADERS: '{"x-key": "secret"}' })
+    assert.deepEqual(model, {
+      provider: 'openai',
+      model: 'gpt-5-mini',
+      baseURL: url,
+      apiKey: undefined,
+      headers: undefined,
+    })
+  }
+  const own = readConfig({ OPENAI_API_KEY: 'sk-default', LM_FAST_BASE_URL: ENDPOINT }).roles.fast
+  assert.equal(own?.provider === 'openai' && own.apiKey, undefined)
+})
+
+test('a role has the embedded model where its model is local and nothing says another', () => {
+  assert.deepEqual(roleOf({ LM_FAST_MODEL: 'local' }), { provider: 'local' })
+  assert.equal(roleOf({ LM_FAST_MODEL: 'local', LM_FAST_BASE_URL: ENDPOINT })?.provider, 'openai')
+})
+
+test('every fault of the roles is named beside those of the others, and no value is repeated', () => {
+  const faults = faultsOf({
+    PORT: 'x',
+    OPENAI_BASE_URL: 'nonsense',
+    LM_FAST_HEADERS: '{"authorization": "sk-secret"}',
+    LM_FAST_API_KEY: 'sk secret',
+    LM_BIG_BASE_URL: 'secret',
+  })
+  assert.deepEqual(
+    faults.map((line) => line.trim().split(':', 1)[0]),
+    ['PORT', 'OPENAI_BASE_URL', 'LM_FAST_API_KEY', 'LM_FAST_HEADERS', 'LM_BIG_BASE_URL'],
+  )
+  assert.ok(!faults.join().includes('secret'))
+})
+
+test('keys and headers that look like keys are secrets of every role', () => {
+  const config = readConfig({
+    OPENAI_API_KEY: 'sk-default',
+    LM_HEADERS: '{"x-api-key": "short-1", "x-team": "blue"}',
+    LM_FAST_API_KEY: 'sk-fast',
+    LM_BIG_BASE_URL: ENDPOINT,
+    LM_BIG_HEADERS: `{"x-whatever": "${'0123456789'.repeat(3)}"}`,
+  })
+  assert.deepEqual(secretsOf(config), ['sk-default', 'short-1', 'sk-fast', '0123456789'.repeat(3)])
+})
+
+const WRONG_HEADERS = [
+  'x-team: blue',
+  '[]',
+  '"x"',
+  'null',
+  '{"x-team": 1}',
+  '{"x team": "blue"}',
+  '{"": "blue"}',
+  '{"x-team": "bl\\nue"}',
+  '{"x-team": "blü"}',
+  '{"x-team": "a", "X-Team": "b"}',
+  '{"Authorization": "Bearer x"}',
+  '{"content-type": "text/plain"}',
+  '{"host": "a.example"}',
+]
+
 const wrong: Record<string, string[]> = {
   PORT: ['eighty', '-1', '65536', '8e3', '0x50', '80.5', ' 80'],
   LM: ['gpt', 'OpenAI'],
@@ -149,6 +244,13 @@ const wrong: Record<string, string[]> = {
   MAX_QUESTION_CHARS: ['0'],
   MAX_HISTORY_CHARS: ['-1', '1_000'],
   MAX_COMPLETION_CHARS: ['0', '1_000'],
+  MAX_COMPLETION_TOKENS: ['0', 'many'],
+  LM_HEADERS: WRONG_HEADERS,
+  LM_FAST_HEADERS: WRONG_HEADERS,
+  LM_FAST_BASE_URL: ['http://user:secret@localhost/v1', 'localhost:11434'],
+  LM_FAST_API_KEY: ['sk 1', 'sk-ü'],
+  LM_BIG_MODEL: ['small'], // no endpoint has it
+  LM_DEFAULT_MODEL: ['small'],
 }
 
 for (const [name, values] of Object.entries(wrong)) {

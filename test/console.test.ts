@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +11,8 @@ import stringWidth from 'string-width'
 import { predict } from '../src/core/predictor.ts'
 import { program } from '../src/core/program.ts'
 import { frame } from '../src/core/schemas.ts'
+import { folderOf, programText } from './support/program-files.ts'
+import { oneCall, retold, tooLong } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { Terminal } from './support/terminal.ts'
 import { type Exchange, echo, type Script, Upstream } from './support/upstream.ts'
@@ -182,6 +185,83 @@ test('--url asks a running service, and a run looks the same', async (t) => {
   await service.assertQuiet('ok')
 })
 
+test('a row that begins anew is cleared, says why, and counts its attempts', async (t) => {
+  const service = await Service.start(t, { program: retold, script: tooLong })
+  const terminal = new Terminal(t, [ASK, '--url', service.url, 'why?'], {})
+  const second = await service.upstream.request(2)
+  const anew = await terminal.until((lines) => lines.some((line) => line.includes('begins anew')))
+  assert.match(anew[1] as string, /\[aside\] .*stays$/)
+  assert.match(
+    anew[2] as string,
+    /^\S \[ask, attempt 2\] +\d+\.\d s {2}The answer begins anew: Say it shorter\.$/,
+  )
+  second.answer({ reasoning: '', answer: 'brief' })
+  assert.equal(await terminal.exited, 0)
+  const ended = await terminal.until((lines) => lines.at(-1) === 'brief')
+  assert.match(ended[2] as string, /^✔ \[ask, attempt 2\] .* brief$/)
+})
+
+test('in a pipe a line says that a text is void', async (t) => {
+  const service = await Service.start(t, { program: retold, script: tooLong })
+  service.upstream.request(2).then((second) => second.answer({ reasoning: '', answer: 'brief' }))
+  const { stdout, stderr, code } = await pipe(['--url', service.url, 'why?'], {})
+  assert.equal(stdout, 'brief\n')
+  assert.deepEqual(stderr.split('\n').slice(1, -1), [
+    '[aside aside] stays',
+    '[ask answer] a long answer',
+    '[ask] The answer begins anew: Say it shorter.',
+    '[ask answer] brief',
+  ])
+  assert.equal(code, 0)
+})
+
+test('--program is the file of a program, or the name of one that is loaded', async (t) => {
+  const folder = folderOf(t, { 'mine.ts': programText('mine'), 'folder/other.ts': programText('other') })
+  const up = await upstream(t)
+  const ask = (args: readonly string[], env: Record<string, string> = {}) =>
+    pipe([...args, 'why?'], { OPENAI_BASE_URL: up.url, ...env })
+  const mine = join(folder, 'mine.ts')
+  const env = { PROGRAM: mine, PROGRAMS: join(folder, 'folder') }
+  for (const [args, writer] of [
+    [['--program', mine], 'mine answer'],
+    [[mine], 'mine answer'],
+    [['--program', 'other'], 'other answer'],
+    [['--program', 'parallel-composer'], 'compose answer'],
+    [[], 'mine answer'],
+  ] as const) {
+    const { stdout, stderr, code } = await ask(args, args.some((arg) => arg === mine) ? {} : env)
+    assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+    assert.ok(stderr.includes(`[${writer}]`), stderr)
+  }
+  const unknown = await ask(['--program', 'nobody'], env)
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /^There is no program 'nobody'; there are mine, other, parallel-composer\.\n/)
+  const missing = await ask(['--program', `${folder}/nope.ts`])
+  assert.deepEqual([missing.code, missing.stderr], [2, `${folder}/nope.ts: there is no such file.\n`])
+})
+
+test('--program with --url is the name of one of the service’s programs', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const { stdout, stderr, code } = await pipe(['--url', service.url, '--program', 'program', 'why?'], {})
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  const unknown = await pipe(['--url', service.url, '--program', 'a/b?c', 'why?'], {})
+  assert.deepEqual(
+    [unknown.code, unknown.stderr],
+    [1, 'There is nothing at /v1/programs/a%2Fb%3Fc. See /docs.\n'],
+  )
+})
+
+test('what a program has opened, or throws outside of its run, keeps the console neither open nor from answering', async (t) => {
+  const text = `${programText('mine')}
+    setInterval(() => {}, 1000)
+    setTimeout(() => { throw new Error('stray') })`
+  const folder = folderOf(t, { 'mine.ts': text })
+  const up = await upstream(t)
+  const { stdout, stderr, code } = await pipe([join(folder, 'mine.ts'), 'why?'], { OPENAI_BASE_URL: up.url })
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  assert.match(stderr, /mine\.ts:5:\d+: outside of the run, the program threw Error: stray\n/)
+})
+
 test('TRIBUTARY_API_KEY is the key for --url, and whoever has none or a wrong one is told its name', async (t) => {
   const key = 'key-of-the-console'
   const service = await Service.start(t, { env: { API_KEYS: `console=${key}` } })
@@ -254,7 +334,7 @@ test('a run that fails says so in one line', async (t) => {
   const up = await upstream(t, (exchange) => exchange.refuse(401))
   const { stdout, stderr, code } = await pipe(['why?'], { OPENAI_BASE_URL: up.url })
   assert.deepEqual([code, stdout], [1, ''])
-  assert.match(stderr, /\n(ideas\.brainstorm|evidence\.probe): .*Check OPENAI_API_KEY\. \(upstream_auth\)\n$/)
+  assert.match(stderr, /\n(ideas\.brainstorm|evidence\.probe): .*Check OPENAI_API_KEY .*\(upstream_auth\)\n$/)
 })
 
 test('wrong words are answered with the usage', async () => {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { chainOfThought, predict } from '../src/core/predictor.ts'
 import { module, program } from '../src/core/program.ts'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
+import { oneCall, retold } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { completion, only } from './support/upstream.ts'
 
@@ -68,6 +69,21 @@ test('text stands in its column before the run is over', async (t) => {
   last.delta('\n[[ ## answer ## ]]\nThat is it').finish()
   await standsAt(page, 'compose', 'done')
   await holds(written(page, 'compose'), 'That is it')
+})
+
+test('whoever comes back to the page finds the program as it has become', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const page = await openPage(t, service)
+  const shown = page.locator('#flow')
+  await holds(shown, 'answerer')
+  await page.route('**/v1/program*', async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, body: (await answer.text()).replaceAll('answerer', 'renamed') })
+  })
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await holds(shown, 'renamed')
+  await ask(page, 'why?')
+  await lane(page, 'renamed').waitFor()
 })
 
 test('Stop reaches the model, keeps what has come, and lets one ask again', async (t) => {
@@ -285,4 +301,34 @@ test('a text of many lines and long words is shown exactly', async (t) => {
   await ask(page, 'why?')
   await standsAt(page, 'compose', 'done')
   await holds(written(page, 'ideas.brainstorm'), text)
+})
+
+test('what a reset voids is cleared, and the column says that it begins anew', async (t) => {
+  const service = await Service.start(t, {
+    program: retold,
+    script: (exchange) => exchange.field === 'aside' && exchange.answer({ aside: 'stays' }),
+  })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  const first = await service.upstream.request(1)
+  first.open().delta('[[ ## reasoning ## ]]\nat length\n\n[[ ## answer ## ]]\na long ans')
+  await holds(written(page, 'ask'), 'a long ans')
+  first.delta('wer').finish()
+  const second = await service.upstream.request(2)
+  await standsAt(page, 'ask', 'begins anew')
+  await holds(written(page, 'ask'), '')
+  await lane(page, 'ask').getByText('The answer begins anew: Say it shorter.').waitFor()
+  assert.equal(await lane(page, 'ask').locator('details.reasoning').isVisible(), false)
+  assert.equal(await written(page, 'aside').textContent(), 'stays')
+
+  second
+    .open()
+    .delta('[[ ## reasoning ## ]]\nbriefly\n\n[[ ## answer ## ]]\na much, much shorter ')
+    .delta('one')
+    .finish()
+  await standsAt(page, 'ask', 'done')
+  await holds(written(page, 'ask'), 'a much, much shorter one')
+  await lane(page, 'ask').locator('summary').click()
+  assert.equal(await lane(page, 'ask').locator('.reasoning .text').innerText(), 'briefly')
+  await service.assertQuiet('ok')
 })

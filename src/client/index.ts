@@ -9,6 +9,7 @@ export type {
   ErrorFrame,
   Frame,
   PredictionFrame,
+  ResetFrame,
   StatusFrame,
   TokenFrame,
   UsageFrame,

@@ -3,7 +3,14 @@
  * says when each frame came.
  */
 import type { PredictorDescription, ProgramDescription } from '../core/description.ts'
-import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, UsageFrame } from '../core/frame.ts'
+import type {
+  ErrorFrame,
+  Frame,
+  PredictionFrame,
+  ResetFrame,
+  StatusFrame,
+  UsageFrame,
+} from '../core/frame.ts'
 
 /**
  * A lane is `pending` until the lanes it waits for are over, then `waiting` for its model, then `streaming`, and
@@ -20,6 +27,8 @@ export type Lane = {
   readonly call: number
   readonly module: string
   readonly phase: LanePhase
+  /** 1, and one more each time that the call began anew: then none of its earlier texts stays. */
+  readonly attempt: number
   /** The last status message about it or its module, such as the start message. */
   readonly message: string | undefined
   /** Whether it has failed, and the run goes on without it. */
@@ -100,6 +109,8 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
       )
     case 'value': // the lane already has its text, which `PartialValue` reads
       return state
+    case 'reset':
+      return withoutVoid(state, frame, at)
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
     case 'prediction':
@@ -184,6 +195,7 @@ function newLane(
     call,
     module,
     phase: 'pending',
+    attempt: 1,
     message: undefined,
     failedAlone: false,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
@@ -210,8 +222,7 @@ function withLane(
   if (index === -1) {
     const last = lanes.findLastIndex((lane) => lane.predictor === predictor)
     const like = lanes[last]
-    // Without `reasoning`, which a call may or may not have: it is added with its first text.
-    const fields = Object.keys(like?.fields ?? {}).filter((name) => name !== 'reasoning')
+    const fields = fieldsLike(like)
     const module = like?.module ?? predictor
     index = last === -1 ? lanes.length : last + 1
     lanes.splice(index, 0, {
@@ -225,6 +236,37 @@ function withLane(
   lanes[index] = change(lanes[index] as Lane)
   return { ...state, lanes }
 }
+
+/** Calls that a reset doesn't keep begin anew. Lanes that were about to read what they wrote wait for it again. */
+function withoutVoid(state: RunState, { keep, message }: ResetFrame, at: number): RunState {
+  const isVoid = (lane: Lane) =>
+    (lane.firstTokenAt !== undefined || lane.usage !== undefined) &&
+    !keep.some(({ predictor, call }) => predictor === lane.predictor && call === lane.call)
+  const begunAnew = new Set(state.lanes.filter(isVoid).map(({ predictor }) => predictor))
+  const lanes = state.lanes.map((lane) => {
+    const next = isVoid(lane) ? clearedLane(lane, message, at) : lane
+    return next.phase === 'waiting' && next.waitsFor.some((name) => begunAnew.has(name))
+      ? { ...next, phase: 'pending' as const, startedAt: undefined }
+      : next
+  })
+  return { ...state, lanes }
+}
+
+function clearedLane(lane: Lane, message: string | undefined, at: number): Lane {
+  const { predictor, module, types, waitsFor, call, attempt } = lane
+  const fields = fieldsLike(lane)
+  return {
+    ...newLane({ predictor, module, fields, types, waits_for: [...waitsFor] }, call),
+    phase: 'waiting',
+    attempt: attempt + 1,
+    message,
+    startedAt: at,
+  }
+}
+
+/** Without `reasoning`, which a call may or may not have: it is added with its first text. */
+const fieldsLike = (lane: Lane | undefined) =>
+  Object.keys(lane?.fields ?? {}).filter((name) => name !== 'reasoning')
 
 /** Lanes whose inputs have all come, or never will, now wait for their model. */
 function advance(state: RunState, at: number): RunState {

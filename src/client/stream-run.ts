@@ -29,6 +29,7 @@ const KNOWN: Readonly<Record<Frame['type'], true>> = {
   token: true,
   value: true,
   usage: true,
+  reset: true,
   prediction: true,
   error: true,
 }

@@ -17,6 +17,7 @@ import {
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { remedyOf } from '../core/errors.ts'
+import { surviveStrayErrors } from '../programs/stray-errors.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
 import { faultsOf, InputsError, readInputs } from './inputs.ts'
@@ -25,6 +26,7 @@ import { PlainLog } from './plain.ts'
 import { type Source, service, thisProcess } from './source.ts'
 
 const say = (text: string) => void process.stderr.write(text)
+const sayLine = (text: string) => say(`${harmlessLine(text)}\n`)
 
 /** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
 function isDrawable({ json }: Options): boolean {
@@ -51,8 +53,8 @@ async function main(): Promise<number> {
   let source: Source | undefined
   try {
     source = options.url
-      ? await service(options.url, apiKey(), interrupted.signal)
-      : await thisProcess((line) => say(`${line}\n`))
+      ? await service(options.url, options.program, apiKey(), interrupted.signal)
+      : await thisProcess(options.program, sayLine, interrupted.signal)
     const readStdin = async () =>
       process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
     const inputs = await readInputs(source.program, options, readStdin)
@@ -83,7 +85,7 @@ async function show(
   signal: AbortSignal,
 ): Promise<void> {
   const drawable = isDrawable(options)
-  if (!options.json) say(`${harmlessLine(source.model)}\n`)
+  if (!options.json) sayLine(source.model)
   let state = startRun(source.program, performance.now())
   const board = drawable ? new Board(process.stderr, state, options) : undefined
   const plain = new PlainLog(options.json ? () => {} : say)
@@ -144,16 +146,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0) // the reader has read enough
 })
 
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: Error) => {
-    if (error instanceof ConfigError || error instanceof InputsError) say(`${error.message}\n`)
-    else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
-    else say(`${harmlessLine(error.message)}\n`)
-    if (error instanceof UsageError) say(`\n${USAGE}`)
-    const isForAsker = [UsageError, InputsError, ConfigError].some((one) => error instanceof one)
-    process.exitCode = isForAsker ? 2 : 1
+surviveStrayErrors(
+  ({ error, place = 'somewhere' }) =>
+    sayLine(`${place}: outside of the run, the program threw ${String(error)}`),
+  (error) => {
+    throw error
   },
 )
+const exitCode = await main().catch((error: Error) => {
+  if (error instanceof ConfigError || error instanceof InputsError) say(`${error.message}\n`)
+  else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
+  else sayLine(error.message)
+  if (error instanceof UsageError) say(`\n${USAGE}`)
+  const isForAsker = [UsageError, InputsError, ConfigError].some((one) => error instanceof one)
+  return isForAsker ? 2 : 1
+})
+// Whatever a program has opened, such as a connection, would keep the process alive. What was written is taken first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))

@@ -138,7 +138,10 @@ export class Board {
 /** At the end, which is what stays in view. */
 const WENT_ON = '(the run goes on without it)'
 
-const labelOf = ({ predictor, call }: Lane) => (call === 1 ? `[${predictor}]` : `[${predictor} ${call}]`)
+function labelOf({ predictor, call, attempt }: Lane): string {
+  const name = call === 1 ? predictor : `${predictor} ${call}`
+  return attempt === 1 ? `[${name}]` : `[${name}, attempt ${attempt}]`
+}
 
 /** Time since the lane could begin: waiting for its model counts, waiting for other lanes doesn't. */
 function timeOf({ startedAt, endedAt }: Lane): string {

@@ -1,9 +1,11 @@
 /** The console's command line. */
 import { parseArgs } from 'node:util'
+import { isProgramFile } from '../programs/program-file.ts'
 
 export const USAGE = `Usage: npm run ask -- [options] "question"
+       npx tributary ask [options] [mine.ts] "question"
 
-Runs the program on a question and shows what each of its predictors writes, as it is written. On a terminal
+Runs a program on a question and shows what each of its predictors writes, as it is written. On a terminal
 that is a board with a row for each; elsewhere the answer alone goes to standard output, and the rest to
 standard error. Without a question, it is read from standard input.
 
@@ -14,6 +16,7 @@ Options:
   --input <name>=<value>  one of the program's inputs; repeat it for others. The value of a str is the text as
                           it is, any other is JSON: --input limit=3 --input tags='["a"]' --input lang=en
   --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
+  --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
   --json                  print the frames, one a line
   --help                  print this
@@ -27,6 +30,8 @@ export type Options = {
   /** Name and value of each --input. */
   readonly inputs: readonly (readonly [name: string, value: string])[]
   readonly url: URL | undefined
+  /** A name or, without `url`, a file. */
+  readonly program: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
   readonly help: boolean
@@ -41,6 +46,8 @@ export class UsageError extends Error {
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
   const { url, input = [], reasoning = false, json = false, help = false } = values
+  const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
+  const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url needs an address such as http://127.0.0.1:8000, not '${url}'.`)
   }
@@ -48,6 +55,7 @@ export function readOptions(args: readonly string[]): Options {
     question: positionals.join(' ').trim() || undefined,
     inputs: input.map(nameAndValue),
     url: url === undefined ? undefined : new URL(url),
+    program,
     reasoning,
     json,
     help,
@@ -68,6 +76,7 @@ function parse(args: readonly string[]) {
       options: {
         input: { type: 'string', multiple: true },
         url: { type: 'string' },
+        program: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

@@ -13,7 +13,9 @@ import { describe } from '../core/describe.ts'
 import { Faults } from '../core/fault.ts'
 import { checkInputs, refuseOtherKeys } from '../core/inputs.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
+import type { NamedProgram, Programs } from '../core/program.ts'
 import { namesOf } from '../core/signature.ts'
+import { UsageError } from './options.ts'
 
 export type Source = {
   /** Which model answers, for people. */
@@ -33,15 +35,23 @@ export type Source = {
 export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSignal }
 
 /**
- * The program in this process, with the model that the environment asks for.
+ * A program in this process, with the model that the environment asks for.
  *
+ * @param wanted its name, or its file; undefined is the default program
  * @param log called with a line before anything that takes a while
- * @throws ConfigError; `load` throws an Error with a message for people if the model can't be loaded
+ * @param signal ends the wait for the programs' files; what it throws then is its reason
+ * @throws ConfigError; UsageError for a name that isn't known; `load` throws an Error with a message for people if
+ *   the model can't be loaded
  */
-export async function thisProcess(log: (message: string) => void): Promise<Source> {
-  const config = readConfig(process.env)
-  const { lm, programs, runs } = compose(config, log)
-  const { name, program } = programs.default
+export async function thisProcess(
+  wanted: string | undefined,
+  log: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Source> {
+  const isFile = wanted !== undefined && /[./\\]/.test(wanted)
+  const config = readConfig(isFile ? { ...process.env, PROGRAM: wanted } : process.env)
+  const { lm, programs, runs } = await compose(config, { log, signal })
+  const { name, program } = isFile || wanted === undefined ? programs.default : named(wanted, programs)
   const limits = inputLimitsOf(config)
   return {
     model: modelName(lm.model),
@@ -73,14 +83,27 @@ export async function thisProcess(log: (message: string) => void): Promise<Sourc
   }
 }
 
+/** @throws UsageError that lists the names that there are */
+function named(name: string, { all }: Programs): NamedProgram {
+  const found = all.find((one) => one.name === name)
+  if (found) return found
+  throw new UsageError(`There is no program '${name}'; there are ${all.map(({ name }) => name).join(', ')}.`)
+}
+
 /**
  * A running service.
  *
+ * @param program its name; undefined is the default program
  * @param apiKey sent with every request, if there is one
  * @throws NotTheServiceError, RefusedError; an Error that says so if nothing answers
  */
-export async function service(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<Source> {
-  const description = await describeProgram({ url, apiKey, signal }).catch((error) => {
+export async function service(
+  url: URL,
+  program: string | undefined,
+  apiKey: string | undefined,
+  signal: AbortSignal,
+): Promise<Source> {
+  const description = await describeProgram({ url, program, apiKey, signal }).catch((error) => {
     if (!(error instanceof TypeError)) throw error // fetch throws one when nothing answered
     throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
   })
@@ -89,7 +112,7 @@ export async function service(url: URL, apiKey: string | undefined, signal: Abor
     program: description,
     load: async () => {},
     ask: (inputs, { reasoning, signal }) =>
-      streamRun({ url, inputs, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
+      streamRun({ url, inputs, program, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
     close: async () => {},
   }
 }

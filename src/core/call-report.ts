@@ -18,6 +18,10 @@ export type CallReport = {
   /** As the upstream counts them; where it doesn't say, the deltas that it sent. */
   tokens: number
   retries: number
+  /** How often the call began: once, and once more after each `reset` or unseen failure that took an attempt. */
+  attempts: number
+  /** The model that was asked last, where it isn't the service's default. */
+  model: string | undefined
   /** When the call began, from the start of the run. */
   readonly startMs: number
   firstTokenMs: number | undefined
@@ -32,6 +36,8 @@ export const newReport = ({ name, call }: Pick<Site, 'name' | 'call'>, startMs: 
   chars: 0,
   tokens: 0,
   retries: 0,
+  attempts: 1,
+  model: undefined,
   startMs,
   firstTokenMs: undefined,
   durationMs: 0,

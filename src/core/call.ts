@@ -77,7 +77,14 @@ async function read(
   const { signal } = controller
   let timer: NodeJS.Timeout | undefined
   try {
-    const options = { signature: predictor, adapter: adapter.name, signal, usage: include.usage }
+    const { asking } = predictor
+    const options = {
+      signature: predictor,
+      adapter: adapter.name,
+      signal,
+      usage: include.usage,
+      settings: asking.settings,
+    }
     for await (const deltas of lm.stream(adapter.prompt(predictor, inputs), options)) {
       const frames = completion.take(deltas)
       const room = frames.length > 0 ? emit(frames) : undefined

@@ -17,17 +17,17 @@ export const errorCodes = {
   upstream_unreachable: {
     retryable: true,
     message: "The model's endpoint can't be reached. Ask again later.",
-    remedy: 'Check OPENAI_BASE_URL, and that the endpoint is up.',
+    remedy: 'Check OPENAI_BASE_URL (a role: LM_<ROLE>_BASE_URL), and that the endpoint is up.',
   },
   upstream_auth: {
     retryable: false,
     message: "The model's endpoint refused the service's key.",
-    remedy: 'Check OPENAI_API_KEY.',
+    remedy: 'Check OPENAI_API_KEY (a role: LM_<ROLE>_API_KEY).',
   },
   upstream_model_not_found: {
     retryable: false,
     message: "The model's endpoint doesn't know the model.",
-    remedy: 'Check OPENAI_MODEL and OPENAI_BASE_URL.',
+    remedy: 'Check OPENAI_MODEL and OPENAI_BASE_URL (a role: LM_<ROLE>_MODEL and LM_<ROLE>_BASE_URL).',
   },
   upstream_rate_limited: {
     retryable: true,

@@ -3,7 +3,14 @@
  * JSON. Types alone, so that a client can have them without the service; `schemas.ts` holds the same as schemas.
  */
 
-export type Frame = StatusFrame | TokenFrame | ValueFrame | UsageFrame | PredictionFrame | ErrorFrame
+export type Frame =
+  | StatusFrame
+  | TokenFrame
+  | ValueFrame
+  | UsageFrame
+  | ResetFrame
+  | PredictionFrame
+  | ErrorFrame
 
 /**
  * A module starts, ends or waits; a tool says how its work goes; a part has failed, and the run goes on without it. The
@@ -57,6 +64,15 @@ export type UsageFrame = {
   output_tokens: number
   first_token_ms: number
   duration_ms: number
+}
+
+/** What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. */
+export type ResetFrame = {
+  type: 'reset'
+  /** The calls whose text stays, by predictor and number from 1. */
+  keep: { predictor: string; call: number }[]
+  /** Why, in a sentence for people. */
+  message?: string | undefined
 }
 
 /** The run succeeded, and this is its result. */

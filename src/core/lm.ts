@@ -5,6 +5,7 @@
  */
 import type { Message } from './adapters/adapter.ts'
 import type { AdapterName } from './adapters/names.ts'
+import type { Settings } from './settings.ts'
 import type { Signature } from './signature.ts'
 
 /**
@@ -47,6 +48,8 @@ export type CallOptions = Form & {
   readonly signal: AbortSignal
   /** Whether the caller wants `usage`; a provider that has it at no cost may always send it. */
   readonly usage: boolean
+  /** How the model is to write. Left out, all of it is the model's own default. */
+  readonly settings?: Settings
 }
 
 /** The endpoint doesn't force completions of the form that was asked for. `takes` is false from now on. */
@@ -58,6 +61,9 @@ export class FormRefused extends Error {
 export interface LM {
   /** What a person is told about the model. `note` says what not to expect of it. */
   readonly model: ModelInfo
+
+  /** The models that are asked in place of this one under a role (`lm: 'fast'`). A role that isn't here is this one's. */
+  readonly roles?: ReadonlyMap<string, LM>
 
   /**
    * Makes the model ready to answer. Called once, before or while the first calls come.
@@ -95,3 +101,10 @@ export interface LM {
    */
   stream(messages: readonly Message[], options: CallOptions): AsyncIterable<readonly Delta[]>
 }
+
+/**
+ * The model that answers under a role.
+ *
+ * @param lm the service's default, with the roles that have a model of their own
+ */
+export const lmFor = (lm: LM, role: string): LM => lm.roles?.get(role) ?? lm

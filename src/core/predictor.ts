@@ -1,14 +1,15 @@
 /**
- * A predictor: a signature with instructions and worked examples. All plain data; what calls a model with it is
- * in `call.ts`.
+ * A predictor: a signature with instructions, worked examples, and how its model is asked. What calls a model with it
+ * is in `call.ts`.
  */
 import { ADAPTER_NAMES, type AdapterName } from './adapters/names.ts'
+import { type Asking, type AskingOptions, askingOf } from './asking.ts'
 import { checkDemo, type Demo } from './demo.ts'
 import { Faults, step } from './fault.ts'
 import { STR } from './field-type.ts'
 import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
-import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { type Terms, type TermsOptions, termsOf } from './terms.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
@@ -21,25 +22,23 @@ export type Predictor<In = any, Out = any, Required extends boolean = boolean> =
   readonly adapter: AdapterName | undefined
   /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
   readonly demos: readonly Demo[]
-  /** Randomness of the model's choices: 0 is none. */
-  readonly temperature?: number | undefined
-  /** What a completion may have, in tokens. */
-  readonly maxTokens?: number | undefined
+  readonly asking: Asking
   /** The model with which DSPy optimised it. It is shown, and never asked. */
   readonly savedModel?: string | undefined
 }
 
-export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> & {
-  /** What the model is to do, in place of the sentence that follows from the field names. */
-  readonly instructions?: string
-  /**
-   * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make
-   * it write. Left out, the service decides (`LM_ADAPTER`).
-   */
-  readonly adapter?: AdapterName
-  /** Worked examples. Each needs a value for one input and one output at least. */
-  readonly demos?: readonly Partial<In & Out>[]
-}
+export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> &
+  AskingOptions<Out> & {
+    /** What the model is to do, in place of the sentence that follows from the field names. */
+    readonly instructions?: string
+    /**
+     * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make
+     * it write. Left out, the service decides (`LM_ADAPTER`).
+     */
+    readonly adapter?: AdapterName
+    /** Worked examples. Each needs a value for one input and one output at least. */
+    readonly demos?: readonly Partial<In & Out>[]
+  }
 
 export type Reasoned<Out> = {
   readonly [Name in Reasoning | keyof Out]: Name extends keyof Out ? Out[Name] : string
@@ -49,7 +48,7 @@ export type Reasoned<Out> = {
  * A predictor that answers at once.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, and for demos that say too little or hold wrong values
+ * @throws TypeError for a signature that can't be read, and for demos or other options that aren't what they have to be
  */
 export function predict<
   const S extends string,
@@ -66,8 +65,8 @@ export function predict<
  * A predictor that reasons first: the signature with the output field `reasoning` in front.
  *
  * @param text the signature, such as `'question -> answer'`
- * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos that
- *   say too little or hold wrong values
+ * @throws TypeError for a signature that can't be read, or that has a field `reasoning` of its own, and for demos or other
+ *   options that aren't what they have to be
  */
 export function chainOfThought<
   const S extends string,
@@ -96,13 +95,14 @@ export function chainOfThought<
  */
 export function make(
   { inputs, outputs }: Signature,
-  {
-    instructions,
-    adapter,
-    demos = [],
-    ...terms
-  }: { instructions?: string; adapter?: AdapterName; demos?: readonly object[] } & TermsOptions<never>,
+  options: {
+    instructions?: string
+    adapter?: AdapterName
+    demos?: readonly object[]
+  } & AskingOptions<AnyValues> &
+    TermsOptions<never>,
 ): Predictor<never, never, never> {
+  const { instructions, adapter, demos = [] } = options
   if (adapter !== undefined && !ADAPTER_NAMES.includes(adapter)) {
     throw new TypeError(`There is no adapter '${adapter}'; there are ${ADAPTER_NAMES.join(' and ')}.`)
   }
@@ -113,11 +113,12 @@ export function make(
   if (faults.count > 0) throw new TypeError(`A demo isn't what its predictor takes: ${faults}.`)
   return {
     kind: 'predictor',
-    terms: termsOf(terms),
+    terms: termsOf(options),
     inputs,
     outputs,
     instructions,
     adapter,
     demos: demos as readonly Demo[],
+    asking: askingOf(options),
   }
 }

@@ -75,9 +75,12 @@ export type Call = (callee: Callee, inputs: Values) => Promise<Outcome>
 /** The field in which a run's answer streams. */
 export type Answer = { readonly predictor: string; readonly field: string }
 
+/** Marks programs. It is the same in every copy of this package, so that a program made with another is known too. */
+const PROGRAM: unique symbol = Symbol.for('tributary.program')
+
 // biome-ignore lint/suspicious/noExplicitAny: a program of any signature takes what that says, which no type can say
 export type Program<Inputs = any> = {
-  readonly kind: 'program'
+  readonly [PROGRAM]: true
   /** What it is asked, in order. */
   readonly inputs: readonly Field[]
   /** What it promises to return, in order; undefined where it promises every output of one of its predictors. */
@@ -176,6 +179,9 @@ export function program(...given: unknown[]): Program {
   const [text, parts, body, options = {}] = (
     typeof given[0] === 'string' ? given : [undefined, ...given]
   ) as [string | undefined, Parts, Body<Parts, AnyValues, unknown>, ProgramOptions?]
+  if (typeof parts !== 'object' || parts === null || typeof body !== 'function') {
+    throw new TypeError('A program needs its parts by name, and then a function that calls them.')
+  }
   const { inputs, outputs } =
     text === undefined ? { inputs: QUESTION, outputs: undefined } : signature(text, options)
   const reserved = namesOf(inputs).find((name) => RESERVED_INPUTS.includes(name))
@@ -184,7 +190,7 @@ export function program(...given: unknown[]): Program {
   const callees = Object.entries(parts).flatMap(([name, part]) => calleesOf(name, part))
   const places = callees.flatMap(lanesOf)
   return {
-    kind: 'program',
+    [PROGRAM]: true,
     inputs,
     outputs,
     answer: answerOf(callees, outputs, options.answer),
@@ -214,13 +220,19 @@ export function program(...given: unknown[]): Program {
   }
 }
 
+/** Whether a value, such as what a file exports, is a program. */
+export const isProgram = (value: unknown): value is Program =>
+  typeof value === 'object' && value !== null && PROGRAM in value
+
 function calleesOf(name: string, part: Part | Module): Callee[] {
   checkName(name)
-  if (part.kind !== 'module') {
+  if (part?.kind !== 'module') {
+    checkPart(name, part, 'a predictor, a tool or a module')
     return [calleeOf(part, { name, module: name, messages: undefined, moduleTerms: undefined })]
   }
   return Object.entries(part.parts).map(([inner, one]) => {
     checkName(inner)
+    checkPart(`${name}.${inner}`, one, 'a predictor or a tool')
     const { messages, terms } = part
     return calleeOf(one, { name: `${name}.${inner}`, module: name, messages, moduleTerms: terms })
   })
@@ -251,6 +263,12 @@ function checkName(name: string): void {
   if (!isName(name)) {
     throw new TypeError(`'${name}' can't name a part of a program; use letters, digits and _.`)
   }
+}
+
+/** Whoever writes JavaScript, or runs TypeScript unchecked, may give anything. */
+function checkPart(name: string, part: Part | undefined, expected: string): void {
+  if (part && ['predictor', 'tool', 'composed'].includes(part.kind)) return
+  throw new TypeError(`The part '${name}' of the program isn't ${expected}.`)
 }
 
 /** @param chosen the place that the program's options name */

@@ -13,7 +13,7 @@ import { NEXT_THOUGHT } from './format.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { chainOfThought, make, type Predictor, type PredictorOptions, type Reasoned } from './predictor.ts'
 import { type Field, namesOf } from './signature.ts'
-import type { InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
+import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { type TermsOptions, termsOf } from './terms.ts'
 import type { Tool } from './tool.ts'
 import { Trajectory } from './trajectory.ts'
@@ -64,6 +64,7 @@ export function react<
   options: ReactOptions<InputsOf<S, T>, OutputsOf<S, T>, T> & TermsOptions<Required>,
 ): Composed<InputsOf<S, T>, Acted<OutputsOf<S, T>>, NoInfer<Required>> {
   const { tools, maxTurns = DEFAULT_TURNS, required, deadlineMs, ...rest } = options
+  if (typeof tools !== 'object' || tools === null) throw new TypeError('A tool loop needs tools by name.')
   if (!Number.isInteger(maxTurns) || maxTurns < 1) {
     throw new TypeError(`The number of turns ${maxTurns} isn't a whole number from 1 on.`)
   }
@@ -71,9 +72,14 @@ export function react<
   if (taken !== undefined)
     throw new TypeError(`A tool can't be called '${taken}': the loop itself uses that name.`)
 
+  const other = Object.entries(tools).find(([, one]) => one?.kind !== 'tool')
+  if (other) throw new TypeError(`'${other[0]}' isn't a tool, which a tool loop calls.`)
+
   const { inputs, ...answering } = chainOfThought(text as string, rest as object)
   const extract = make({ inputs: [...inputs, trajectoryField], outputs: answering.outputs }, rest as object)
-  const first = turnPredictor(inputs, answering.outputs, tools, rest as object)
+  // What is checked is the answer.
+  const { check: _, ...asking } = rest as PredictorOptions<AnyValues, AnyValues>
+  const first = turnPredictor(inputs, answering.outputs, tools, asking)
   const outputs = [...answering.outputs, turnsField]
   const own = namesOf([...first.inputs, ...first.outputs, ...outputs])
   const twice = own.find((name, at) => own.indexOf(name) !== at)

@@ -9,6 +9,7 @@ import type {
   ErrorFrame,
   Frame,
   PredictionFrame,
+  ResetFrame,
   StatusFrame,
   TokenFrame,
   UsageFrame,
@@ -101,6 +102,20 @@ export const usageFrame = of<UsageFrame>()(
     .describe('What a call took. Only if included, and only where the upstream tells.'),
 )
 
+export const resetFrame = of<ResetFrame>()(
+  z
+    .object({
+      type: z.literal('reset'),
+      keep: z
+        .array(z.object({ predictor: z.string(), call: z.int().min(1) }))
+        .describe('The calls whose text stays, by predictor and number from 1.'),
+      message: z.string().optional().describe('Why, in a sentence for people.'),
+    })
+    .describe(
+      "What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. Only of programs that allow further attempts.",
+    ),
+)
+
 export const predictionFrame = of<PredictionFrame>()(
   z
     .object({
@@ -140,6 +155,7 @@ export const frame = of<Frame>()(
     tokenFrame,
     valueFrame,
     usageFrame,
+    resetFrame,
     predictionFrame,
     errorFrame,
   ]),

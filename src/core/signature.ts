@@ -48,6 +48,7 @@ export function signature<const S extends string, const T extends Types = NoType
   text: Readable<S, T>,
   { types, describe = {} }: SignatureOptions<string, T> = {},
 ): Signature<InputsOf<S, T>, OutputsOf<S, T>> {
+  if (typeof text !== 'string') throw new TypeError("A signature is a text such as 'question -> answer'.")
   const { inputs, outputs } = new SignatureReader(text, types ?? {}, describe).read()
   const seen = new Set<string>([COMPLETED])
   for (const { name } of [...inputs, ...outputs]) {

@@ -7,7 +7,9 @@ import { follow } from '../async/follow.ts'
 import { untilAborted } from '../async/until-aborted.ts'
 import type { Values } from './adapters/adapter.ts'
 import type { AdapterName } from './adapters/names.ts'
-import { type CallContext, callPredictor, type Emit } from './call.ts'
+import { mayAskAgain } from './asking.ts'
+import { type AttemptsContext, callWithAttempts } from './attempts.ts'
+import type { Emit } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import { callTool } from './call-tool.ts'
 import type { Include } from './completion.ts'
@@ -20,6 +22,7 @@ import type { Outcome } from './outcome.ts'
 import type { Callee, ComposedPlace, Place } from './place.ts'
 import { predictionOf } from './prediction.ts'
 import type { Call, Program } from './program.ts'
+import { Said } from './said.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
 const CAPACITY = 32 * 1024
@@ -72,12 +75,21 @@ export function streamify(
   }
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
-  const run: CallContext = {
+  const said = program.places.some(
+    (place) => place.kind === 'predictor' && mayAskAgain(place.predictor.asking),
+  )
+    ? new Said()
+    : undefined
+  const run: AttemptsContext = {
     lm,
     adapter,
+    said,
     signal: siblings.signal,
     include: { reasoning: false, usage: false, values: false, ...include },
-    emit: (frames) => channel.push(frames),
+    emit: (frames) => {
+      said?.note(frames)
+      return channel.push(frames)
+    },
     maxToolChars,
   }
   const began = performance.now()
@@ -118,7 +130,7 @@ export function streamify(
     const context = { ...run, signal, emit }
     return place.kind === 'tool'
       ? callTool(context, place, nth, values, report)
-      : callPredictor(context, { ...place, call: nth }, values, report)
+      : callWithAttempts(context, { ...place, call: nth }, values, report)
   }
 
   /** One call of a lane on its terms, in its module or in what is composed of it. */

@@ -78,7 +78,7 @@ export type ToolOptions<Names extends PropertyKey, T, Required extends boolean> 
  * @param run does the work, and gives an object of the outputs. A tool with one output that is a list may be an async
  *   generator of its items instead, and one with one `str` among its outputs may `emit` that. What it throws is
  *   `tool_failed`; a {@link ToolError} is one whose message is for people
- * @throws TypeError for a signature or a deadline that can't be
+ * @throws TypeError for a signature or a deadline that can't be, and where there is no function
  */
 export function tool<
   const S extends string,
@@ -93,6 +93,7 @@ export function tool<
   options: ToolOptions<keyof InputsOf<S, T> | keyof OutputsOf<S, T>, T, Required> = {},
 ): Tool<InputsOf<S, T>, OutputsOf<S, T>, NoInfer<Required>> {
   const { inputs, outputs } = signature(text as string, options as object)
+  if (typeof run !== 'function') throw new TypeError('A tool needs a function that does its work.')
   return {
     kind: 'tool',
     inputs,

@@ -2,6 +2,7 @@
  * A program + what DSPy saved of the same program after optimising it -> the program with the saved instructions,
  * descriptions, demos and model settings. What it computes stays its own.
  */
+import type { Asking } from './asking.ts'
 import { checkDemo, type Demo, isUseful } from './demo.ts'
 import { BARE, pointerOf, readSaved, type SavedPredictor, type SavedPredictors } from './dspy-state.ts'
 import { Faults, step } from './fault.ts'
@@ -107,10 +108,18 @@ function fit(
     outputs: fields.slice(predictor.inputs.length),
     instructions: signature.instructions.trim() === '' ? predictor.instructions : signature.instructions,
     demos: demos.flatMap((demo, index) => fitDemo(predictor, demo, `${at}/demos/${index}`, faults)),
-    ...(lm && { savedModel: lm.model }),
-    ...(typeof lm?.temperature === 'number' && { temperature: lm.temperature }),
-    ...(typeof lm?.max_tokens === 'number' && { maxTokens: lm.max_tokens }),
+    ...(lm && { savedModel: lm.model, asking: withSettings(predictor.asking, lm) }),
   }
+}
+
+/** The model's settings take the place of the predictor's own. */
+function withSettings(asking: Asking, lm: NonNullable<SavedPredictor['lm']>): Asking {
+  const settings = {
+    ...asking.settings,
+    ...(typeof lm.temperature === 'number' && { temperature: lm.temperature }),
+    ...(typeof lm.max_tokens === 'number' && { maxTokens: lm.max_tokens }),
+  }
+  return { ...asking, settings }
 }
 
 /** By position, since the file has no names. */

@@ -2,7 +2,6 @@
  * The OpenAPI document (3.1) of the service, made from the schemas that the code itself uses: what it says of a
  * body or a frame is what is checked and sent.
  */
-import manifest from '../../package.json' with { type: 'json' }
 import { type Config, inputLimitsOf } from '../config.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
 import type { NamedProgram, Programs } from '../core/program.ts'
@@ -11,11 +10,13 @@ import {
   frame,
   predictionFrame,
   programDescription,
+  resetFrame,
   statusFrame,
   tokenFrame,
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
+import { version } from '../version.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
@@ -25,6 +26,7 @@ const FRAMES = {
   TokenFrame: tokenFrame,
   ValueFrame: valueFrame,
   UsageFrame: usageFrame,
+  ResetFrame: resetFrame,
   PredictionFrame: predictionFrame,
   ErrorFrame: errorFrame,
 }
@@ -113,7 +115,7 @@ export function openapi(config: Config, programs: Programs) {
     openapi: '3.1.0',
     info: {
       title: 'Tributary',
-      version: manifest.version,
+      version,
       description:
         'Runs a program of language-model modules side by side and streams what each of them writes, as it ' +
         'writes it, under the name of the module and the field it belongs to.',

@@ -68,6 +68,7 @@ export class LaneView {
     setText(this.#standing, standing(lane))
     const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
     setText(this.#message, isOver ? '' : (lane.message ?? ''))
+    if (lane.attempt !== (this.#shown?.attempt ?? 1)) this.#clearTexts()
     this.#showTexts(lane)
     setText(this.#figures, figures(lane))
     this.#shown = lane
@@ -86,6 +87,12 @@ export class LaneView {
   /** Call this last in an animation frame. */
   keepUp(): void {
     this.#end.keepUp()
+  }
+
+  #clearTexts(): void {
+    for (const output of this.#outputs.values()) output.clear()
+    this.#reasoning.clear()
+    this.#fold.hidden = true
   }
 
   #showTexts(lane: Lane): void {

@@ -10,6 +10,7 @@ import { flow } from './flow.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
 import { showModel } from './model-label.ts'
 import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
+import { onReturn } from './on-return.ts'
 import { ProgramPicker } from './program-picker.ts'
 import { INCLUDE, Run } from './run.ts'
 import { RunView } from './run-view.ts'
@@ -37,6 +38,8 @@ const conversation = new Conversation((input, turns) => form.setUntyped(input, t
 let shown: { readonly run: Run; readonly view: RunView; isOver: boolean } | undefined
 /** The chosen program, as soon as it is known. */
 let program: Promise<ProgramDescription>
+/** The list of programs that was shown last, as JSON. */
+let loaded: string | undefined
 let isStarting = false
 let isScheduled = false
 
@@ -49,12 +52,19 @@ for (const example of document.querySelectorAll('.example')) {
 byId('conversation').append(conversation.element)
 showCode()
 load()
+onReturn(loadWhatChanged)
 
 /** Shows the programs before the first question. */
 function load(): void {
   describe().catch((error) => {
     if (wantsKey(error)) askForKey(loadWithKey) // any other error shows when somebody asks
   })
+}
+
+/** The service may have been started again, with programs that are other ones by now. */
+async function loadWhatChanged(): Promise<void> {
+  const list = await describePrograms({ url, apiKey: keyBox.key }).catch(() => undefined)
+  if (list && JSON.stringify(list) !== loaded) load()
 }
 
 function loadWithKey(): void {
@@ -72,6 +82,7 @@ function askForKey(goOn: () => void): void {
 
 function describe(): Promise<ProgramDescription> {
   program = describePrograms({ url, apiKey: keyBox.key }).then((list) => {
+    loaded = JSON.stringify(list)
     picker.show(list)
     const description = picker.chosen as ProgramDescription // the default one is in every list
     showProgram(description)

@@ -1,5 +1,5 @@
 /**
- * A text that grows. What is already shown is never touched: new text is appended to the last text node.
+ * A text that grows. What is already shown is never touched until all of it is void: new text is appended to the last text node.
  *
  * Browsers lay out a paragraph as a whole and shape a text node as a whole, so appending to one long node soon takes
  * longer than an animation frame. A long text is therefore split: into blocks after line feeds, or else into nodes
@@ -15,6 +15,14 @@ export class StreamedText {
   #block: HTMLElement | undefined
   #node: Text | undefined
   #length = 0
+
+  /** Takes back everything shown so far. */
+  clear(): void {
+    this.element.replaceChildren()
+    this.#block = undefined
+    this.#node = undefined
+    this.#length = 0
+  }
 
   /** Shows a text. It begins with everything shown so far. */
   show(text: string): void {

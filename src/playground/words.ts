@@ -54,7 +54,7 @@ export function standing(lane: Lane): string {
     case 'pending':
       return `waits for ${listed(lane.waitsFor)}`
     case 'waiting':
-      return 'waiting'
+      return lane.attempt > 1 ? 'begins anew' : 'waiting'
     case 'streaming':
       return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
     case 'stopped':

@@ -2,8 +2,7 @@
  * The default program: ideas and evidence at the same time, then an answer from both. Add a branch by giving it
  * a module, a call beside the others, and a place in compose's signature; everything else follows.
  */
-import { chainOfThought } from '../core/predictor.ts'
-import { module, program } from '../core/program.ts'
+import { chainOfThought, module, program } from '../index.ts'
 
 export const parallelComposer = program(
   {

@@ -26,6 +26,8 @@ export function logRun(
     calls: calls.map((call) => ({
       predictor: call.predictor,
       ...(call.call > 1 && { call: call.call }),
+      ...(call.attempts > 1 && { attempts: call.attempts }),
+      ...(call.model !== undefined && { model: call.model }),
       chars: call.chars,
       tokens: call.tokens,
       start_ms: call.startMs,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import fc from 'fast-check'
 import {
   endRun,
   type Frame,
@@ -238,5 +239,87 @@ test('what a tool says is its own, and a lane that was never called has not begu
       ['stopped', true],
       ['stopped', true],
     ],
+  )
+})
+
+const reset = (keep: readonly (readonly [string, number])[], message?: string): Frame => ({
+  type: 'reset',
+  keep: keep.map(([predictor, call]) => ({ predictor, call })),
+  ...(message !== undefined && { message }),
+})
+
+test('a reset clears the lanes that it doesn’t keep, and what waited for them waits again', () => {
+  const before = fold([
+    token('a.x', 'reasoning', 'because', true),
+    token('a.x', 'x', 'yes', true),
+    token('b.y', 'y', 'no', true),
+  ])
+  assert.deepEqual(phases(before), ['done', 'done', 'waiting'])
+  const state = reduceRun(before, reset([['b.y', 1]], 'Not yes.'), 9)
+  assert.deepEqual(phases(state), ['waiting', 'done', 'pending'])
+  const [a, b, c] = state.lanes
+  assert.deepEqual(a?.fields, { x: { text: '', isClosed: false } })
+  assert.deepEqual(
+    [a?.attempt, a?.message, a?.startedAt, a?.firstTokenAt, a?.endedAt],
+    [2, 'Not yes.', 9, undefined, undefined],
+  )
+  assert.equal(b, before.lanes[1])
+  assert.equal(c?.startedAt, undefined)
+  const again = fold([token('a.x', 'x', 'perhaps', true)], state)
+  assert.deepEqual(phases(again), ['done', 'done', 'waiting'])
+  assert.equal(again.lanes[0]?.fields.x?.text, 'perhaps')
+})
+
+test('a reset leaves lanes alone that have said nothing', () => {
+  const start = startRun(program, 0)
+  assert.deepEqual(reduceRun(start, reset([]), 1).lanes, start.lanes)
+})
+
+test('a reset that keeps a further call clears the first, and the other way round', () => {
+  const two = fold([token('a.x', 'x', 'one', true), token('a.x', 'x', 'two', false, 2)])
+  const texts = ({ lanes }: RunState) => lanes.map(({ fields }) => fields.x?.text)
+  assert.deepEqual(texts(reduceRun(two, reset([['a.x', 2]]), 3)).slice(0, 2), ['', 'two'])
+  assert.deepEqual(texts(reduceRun(two, reset([['a.x', 1]]), 3)).slice(0, 2), ['one', ''])
+})
+
+test('whatever is reset when, a lane has what was said since, and kept lanes are untouched', () => {
+  const calls = [
+    ['a.x', 1],
+    ['a.x', 2],
+    ['b.y', 1],
+    ['c', 1],
+  ] as const
+  const step = fc.oneof(
+    fc.record({ call: fc.nat(3), chunk: fc.string(), is_last: fc.boolean() }),
+    fc.record({ keep: fc.subarray([0, 1, 2, 3]) }),
+  )
+  const fieldOf = (predictor: string) => (predictor === 'c' ? 'z' : predictor.slice(-1))
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const expected = ['', '', '', '']
+      let state = startRun(program, 0)
+      for (const [at, one] of steps.entries()) {
+        if ('keep' in one) {
+          const kept = one.keep.map((nth) => calls[nth] as (typeof calls)[number])
+          const before = state
+          state = reduceRun(state, reset(kept), at)
+          for (const [nth, [predictor, call]] of calls.entries()) {
+            if (!one.keep.includes(nth)) expected[nth] = ''
+            const find = ({ lanes }: RunState) =>
+              lanes.find((lane) => lane.predictor === predictor && lane.call === call)
+            if (one.keep.includes(nth)) assert.deepEqual(find(state)?.fields, find(before)?.fields)
+          }
+        } else {
+          const [predictor, call] = calls[one.call] as (typeof calls)[number]
+          const number = call === 1 ? undefined : call
+          state = reduceRun(state, token(predictor, fieldOf(predictor), one.chunk, one.is_last, number), at)
+          expected[one.call] += one.chunk
+        }
+      }
+      for (const [nth, [predictor, call]] of calls.entries()) {
+        const lane = state.lanes.find((one) => one.predictor === predictor && one.call === call)
+        assert.equal(lane?.fields[fieldOf(predictor)]?.text ?? '', expected[nth])
+      }
+    }),
   )
 })

@@ -172,17 +172,16 @@ describe('what DSPy saved', () => {
   it("has the model's settings; its name is shown, and no model is chosen by it", () => {
     const loaded = withState(answering, saved('with-lm'))
     const settingsOf = (name: string) => {
-      const { temperature, maxTokens, savedModel } = predictorOf(loaded, name)
-      return { temperature, maxTokens, savedModel }
+      const { asking, savedModel } = predictorOf(loaded, name)
+      return { ...asking.settings, savedModel }
     }
     assert.deepEqual(settingsOf('ideas.brainstorm'), {
       temperature: 0.7,
       maxTokens: 300,
       savedModel: 'openai/gpt-4o-mini',
     })
-    const unset = { temperature: undefined, maxTokens: undefined }
-    assert.deepEqual(settingsOf('draft'), { ...unset, savedModel: 'openai/gpt-5-mini' })
-    assert.deepEqual(settingsOf('compose'), { ...unset, savedModel: undefined })
+    assert.deepEqual(settingsOf('draft'), { savedModel: 'openai/gpt-5-mini' })
+    assert.deepEqual(settingsOf('compose'), { savedModel: undefined })
     assert.deepEqual(
       describeProgram('answering', loaded, { maxChars: 100, maxHistoryChars: 100 }).predictors.map(
         (one) => one.saved_model,
@@ -193,17 +192,13 @@ describe('what DSPy saved', () => {
 
   it('stays as it is where the file says nothing', () => {
     const state = saved('bare-predict')
-    const own = {
-      ...predict('question -> answer', { instructions: 'Be brief.' }),
-      temperature: 0,
-      maxTokens: 9,
-    }
+    const own = predict('question -> answer', { instructions: 'Be brief.', temperature: 0, maxTokens: 9 })
     const solo = () => program({ solo: own }, ({ solo }, inputs) => solo(inputs))
     state.signature.instructions = ' '
     state.signature.fields[0].description = ''
     state.lm = { model: 'm', temperature: null }
-    const { temperature, maxTokens, instructions, inputs } = predictorOf(withState(solo(), state), 'solo')
-    assert.deepEqual([temperature, maxTokens, instructions], [0, 9, 'Be brief.'])
+    const { asking, instructions, inputs } = predictorOf(withState(solo(), state), 'solo')
+    assert.deepEqual([asking.settings, instructions], [{ temperature: 0, maxTokens: 9 }, 'Be brief.'])
     assert.equal(inputs[0]?.description, undefined)
     delete state.lm
     assert.equal(predictorOf(withState(solo(), state), 'solo').savedModel, undefined)

@@ -341,8 +341,8 @@ describe('a tool loop', () => {
       return { notes: [all] }
     })
     // @ts-expect-error: it needs tools
-    assert.throws(() => react('a -> b', {}))
+    assert.throws(() => react('a -> b', {}), { name: 'TypeError', message: /needs tools/ })
     // @ts-expect-error: a predictor is no tool
-    react('a -> b', { tools: { c: predict('a -> b') } })
+    assert.throws(() => react('a -> b', { tools: { c: predict('a -> b') } }), /'c' isn't a tool/)
   })
 })

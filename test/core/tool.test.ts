@@ -463,6 +463,8 @@ describe('a tool', () => {
     // @ts-expect-error: no such type
     assert.throws(() => tool('a: strr -> b', async () => ({ b: '' })), TypeError)
     assert.throws(() => tool('a -> b', async () => ({ b: '' }), { deadlineMs: 0 }), TypeError)
+    // @ts-expect-error: a tool is a function
+    assert.throws(() => tool('a -> b', {}), { name: 'TypeError', message: /a function/ })
     const twice = tool('n: float -> doubled: float', async ({ n }) => ({ doubled: 2 * n }))
     program('n: float -> doubled: float', { twice }, async ({ twice }, { n }) => {
       // @ts-expect-error: a number is needed

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { type TestContext, test } from 'node:test'
+import { retold, tooLong } from '../support/programs.ts'
 import { postBody } from '../support/refusals.ts'
 import { Service } from '../support/service.ts'
 import { only } from '../support/upstream.ts'
@@ -142,8 +143,8 @@ test('the frames of real runs are frames of the document', async (t) => {
   const { service, check } = await setUp(t)
   const include = ['reasoning', 'usage']
   const seen = new Set<string>()
-  const ask = async () => {
-    for (const frame of await service.ask('Q', { include })) {
+  const ask = async (of = service) => {
+    for (const frame of await of.ask('Q', { include })) {
       check('Frame', frame)
       check(`${frame.type[0]?.toUpperCase()}${frame.type.slice(1)}Frame`, frame)
       seen.add(frame.type)
@@ -156,7 +157,10 @@ test('the frames of real runs are frames of the document', async (t) => {
   await ask()
   service.upstream.script = (exchange) => exchange.refuse(429, undefined, { 'retry-after': '120' })
   await ask()
-  assert.deepEqual([...seen].sort(), ['error', 'prediction', 'status', 'token', 'usage'])
+  const retelling = await Service.start(t, { program: retold, script: tooLong })
+  retelling.upstream.request(2).then((second) => second.answer({ reasoning: '', answer: 'brief' }))
+  await ask(retelling)
+  assert.deepEqual([...seen].sort(), ['error', 'prediction', 'reset', 'status', 'token', 'usage'])
   assert.throws(() => check('Frame', { type: 'token', field: 'answer' }), assert.AssertionError)
   await service.assertQuiet('ok', 'ok', 'upstream_rate_limited')
 })

@@ -3,6 +3,7 @@
 import type { PredictorPlace } from '../../src/core/place.ts'
 import { chainOfThought, predict } from '../../src/core/predictor.ts'
 import { type Program, program } from '../../src/core/program.ts'
+import type { Script } from './upstream.ts'
 
 /** The predictors of a program, where they stand. */
 export const predictorsOf = ({ places }: Program): readonly PredictorPlace[] =>
@@ -31,3 +32,24 @@ export const brief = predict('question -> answer', {
 export const briefNote = predict('question -> note', {
   demos: [{ question: 'Why do cats purr?', note: 'Cats purr when they rest near people they trust.' }],
 })
+
+/** An answer with the word long in it is asked for once more; what stands beside it stays. */
+export const retold = program(
+  {
+    aside: predict('question -> aside'),
+    ask: chainOfThought('question -> answer', {
+      attempts: 2,
+      check: ({ answer }) => (answer.includes('long') ? 'Say it shorter.' : undefined),
+    }),
+  },
+  async ({ aside, ask }, { question }) => {
+    await aside({ question })
+    return ask({ question })
+  },
+)
+
+/** Gives {@link retold} an answer that is objected to. The second attempt is up to the test. */
+export const tooLong: Script = (exchange) => {
+  if (exchange.field === 'aside') exchange.answer({ aside: 'stays' })
+  else if (exchange.index === 1) exchange.answer({ reasoning: 'at length', answer: 'a long answer' })
+}

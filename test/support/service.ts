@@ -99,11 +99,11 @@ export class Service {
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
-    const parts = compose(
-      config,
-      () => {},
-      program === parallelComposer ? undefined : { name: 'program', program },
-    )
+    const named = { name: 'program', program }
+    const parts = await compose(config, {
+      log: () => {},
+      programs: program === parallelComposer ? undefined : { default: named, all: [named] },
+    })
     const { lm, runs } = parts
     const beside = Object.entries(others).map(([name, program]) => ({ name, program }))
     const programs = { ...parts.programs, all: [...parts.programs.all, ...beside] }
@@ -299,6 +299,16 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
         open.delete(module)
       }
     }
+    if (one.type === 'reset') {
+      const kept = new Set(one.keep.map(({ predictor, call }) => keyOf(predictor, call)))
+      const said = [...written].map(callOf)
+      for (const key of kept) assert.ok(said.includes(key), `${key} is kept and has said nothing`)
+      for (const lane of written) {
+        if (kept.has(callOf(lane))) continue
+        written.delete(lane)
+        closed.delete(lane)
+      }
+    }
     if (one.type !== 'token') continue
     const module = one.predictor.split('.')[0] as string
     assert.ok(!starting.has(module) || open.has(module), `${module}: token out of place`)
@@ -332,9 +342,21 @@ function assertProtocol(frames: readonly Frame[], cut: readonly string[]): void 
   }
 }
 
-/** A field's chunks, joined. */
+const keyOf = (predictor: string, call = 1) => JSON.stringify([predictor, call])
+
+/** The call of a lane, which is predictor, call and field. */
+function callOf(lane: string): string {
+  const [predictor, call] = JSON.parse(lane)
+  return keyOf(predictor, call ?? 1)
+}
+
+/** A field's chunks since what was said of its call was last void, joined. */
 export function text(frames: readonly Frame[], predictor: string, field: string, call?: number): string {
+  const isVoid = (one: Frame) =>
+    one.type === 'reset' &&
+    !one.keep.some((kept) => kept.predictor === predictor && kept.call === (call ?? 1))
   return frames
+    .slice(frames.findLastIndex(isVoid) + 1)
     .map((one) =>
       one.type === 'token' && one.predictor === predictor && one.field === field && one.call === call
         ? one.chunk

@@ -6,6 +6,9 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+/** How either format begins the sentence that lists the fields. */
+const ASKS = /Answer with (?:the fields|one JSON object)/
+
 export type ChatRequest = {
   readonly model: string
   readonly stream: boolean
@@ -19,6 +22,8 @@ export type ChatRequest = {
       readonly schema: { readonly properties: Readonly<Record<string, { readonly type?: unknown }>> }
     }
   }
+  /** Settings, under the endpoint's own names. */
+  readonly [setting: string]: unknown
 }
 
 /** What a script gets of each request, in the order of arrival. */
@@ -51,16 +56,16 @@ export class Exchange {
 
   /** Whether it asks for one JSON object, not for fields between markers. */
   get isJson(): boolean {
-    return this.#lastMessage.startsWith('{')
+    return this.#question.startsWith('{')
   }
 
   /** The fields that it asks for, in order, read off the prompt's last line. */
   get fields(): string[] {
     if (this.isJson) {
-      const keys = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Its keys are'))
+      const keys = this.#question.slice(this.#question.lastIndexOf('Its keys are'))
       return [...keys.matchAll(/"(\w+)"/g)].map(([, name]) => name as string)
     }
-    const asked = this.#lastMessage.slice(this.#lastMessage.lastIndexOf('Answer with the fields'))
+    const asked = this.#question.slice(this.#question.lastIndexOf('Answer with the fields'))
     return [...asked.matchAll(/\[\[ ## (\w+) ## \]\]/g)].map((match) => match[1] as string).slice(0, -1)
   }
 
@@ -71,13 +76,14 @@ export class Exchange {
 
   /** The value of an input field, read off the prompt. */
   input(name: string): string {
-    if (this.isJson) return JSON.parse(this.#lastMessage.split('\n', 1)[0] as string)[name]
-    const after = this.#lastMessage.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
+    if (this.isJson) return JSON.parse(this.#question.split('\n', 1)[0] as string)[name]
+    const after = this.#question.split(`[[ ## ${name} ## ]]\n`)[1] ?? ''
     return after.split(/\n\n(?:\[\[ ## |Answer with the fields)/)[0] as string
   }
 
-  get #lastMessage(): string {
-    return this.body.messages.at(-1)?.content ?? ''
+  /** The last message that asks for fields: objections to what came of it may follow. */
+  get #question(): string {
+    return this.body.messages.findLast(({ content }) => ASKS.test(content))?.content ?? ''
   }
 
   /** Sends status and headers now. */

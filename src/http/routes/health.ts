@@ -7,13 +7,19 @@ import { OPEN } from '../keys.ts'
 
 export const liveness = z.object({ status: z.literal('ok') })
 
+const modelInfo = z.object({
+  provider: z.string(),
+  name: z.string(),
+  note: z.string().optional().describe('What not to expect of the model.'),
+})
+
 export const readiness = z.object({
   status: z.enum(['ready', 'loading', 'draining']),
-  model: z.object({
-    provider: z.string(),
-    name: z.string(),
-    note: z.string().optional().describe('What not to expect of the model.'),
-  }),
+  model: modelInfo.describe('The model that answers where a program names no role.'),
+  roles: z
+    .record(z.string(), modelInfo)
+    .optional()
+    .describe('The models of the roles that programs name, where they have one of their own.'),
 })
 
 /** @param isLoaded whether the model can answer */
@@ -21,11 +27,13 @@ export function healthRoutes(
   app: FastifyInstance,
   { lm, runs, isLoaded }: { lm: LM; runs: Runs; isLoaded: () => boolean },
 ): void {
+  const roles = lm.roles && Object.fromEntries([...lm.roles].map(([role, { model }]) => [role, model]))
+
   app.get('/livez', OPEN, (): z.infer<typeof liveness> => ({ status: 'ok' }))
 
   app.get('/readyz', OPEN, (_request, reply): z.infer<typeof readiness> => {
     const status = runs.isDraining ? 'draining' : isLoaded() ? 'ready' : 'loading'
     reply.status(status === 'ready' ? 200 : 503)
-    return { status, model: lm.model }
+    return { status, model: lm.model, ...(roles && { roles }) }
   })
 }

@@ -6,7 +6,7 @@ import type { Values } from '../../core/adapters/adapter.ts'
 import { adapterFor } from '../../core/adapters/adapters.ts'
 import type { AdapterName } from '../../core/adapters/names.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
-import type { LM } from '../../core/lm.ts'
+import { type LM, lmFor } from '../../core/lm.ts'
 import type { Program } from '../../core/program.ts'
 import { logRun } from '../../telemetry/run-log.ts'
 import { eventStream } from '../../wire/event-stream.ts'
@@ -63,9 +63,12 @@ function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: 
     .filter((predictor) => predictor.inputs.every(({ name, type }) => asked.get(name) === type.text))
   return (inputs) => {
     const fits = opening.every((predictor) => {
-      const adapter = adapterFor(predictor, fallback, lm)
-      const form = { signature: predictor, adapter: adapter.name }
-      return lm.fits?.(adapter.prompt(predictor, inputs), form) ?? true
+      return predictor.asking.roles.some((role) => {
+        const model = lmFor(lm, role)
+        const adapter = adapterFor(predictor, fallback, model)
+        const form = { signature: predictor, adapter: adapter.name }
+        return model.fits?.(adapter.prompt(predictor, inputs), form) ?? true
+      })
     })
     if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
   }

@@ -15,10 +15,12 @@ import type {
 import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
 import type { Delta, Form } from '../../core/lm.ts'
+import type { Settings } from '../../core/settings.ts'
 import type { Signature } from '../../core/signature.ts'
 import { grammarOf } from './grammar.ts'
 import { type PredictorForm, PromptTokens } from './prompt-tokens.ts'
 import { Sequences } from './sequences.ts'
+import { StopTexts } from './stop-texts.ts'
 import { localWeights, USE_AN_ENDPOINT } from './weights.ts'
 
 /** Tokens that a sequence holds: a prompt and its answer. */
@@ -61,6 +63,7 @@ export type EngineOptions = {
 export type EngineCall = {
   readonly messages: readonly Message[]
   readonly form: Form
+  readonly settings: Settings
   readonly signal: AbortSignal
   /** Returns a promise only if the consumer has to be waited for. */
   readonly send: (delta: Delta) => Promise<void> | undefined
@@ -185,12 +188,14 @@ export class Engine {
    * Asks for tokens itself: the engine's own `LlamaCompletion` reads a prompt to its end whatever the signal says, and
    * has no `dryRepeatPenalty`.
    */
-  async #complete({ messages, form, signal, send }: EngineCall): Promise<void> {
+  async #complete({ messages, form, settings, signal, send }: EngineCall): Promise<void> {
     const { signature } = form
     const tokens = this.#tokens.of(messages, form)
     const room = CONTEXT - tokens.length - 1 // filled to the last token, the engine would drop the prompt's beginning
-    const limit = Math.min(signature.outputs.length * PER_FIELD, room)
-    if (limit < leastAnswer(signature)) throw new RunError('prompt_too_long')
+    if (room < leastAnswer(signature)) throw new RunError('prompt_too_long')
+    const { temperature, topP, maxTokens = Number.POSITIVE_INFINITY, stop = [] } = settings
+    const limit = Math.min(signature.outputs.length * PER_FIELD, room, maxTokens)
+    const stops = new StopTexts(stop)
     const { LlamaGrammarEvaluationState } = this.#lib
     const grammar = await this.#grammarOf(form)
     const written: Token[] = []
@@ -201,8 +206,10 @@ export class Engine {
       await read(sequence, tokens.slice(0, -1), signal)
       const completion = sequence.evaluate(tokens.slice(-1), {
         ...SAMPLING,
+        ...(temperature !== undefined && { temperature }),
+        ...(topP !== undefined && { topP }),
         repeatPenalty: { punishTokens: () => written.slice(-64), penalty: 1.05 },
-        tokenBias: this.#tokens.awayFromDemos(messages),
+        tokenBias: this.#tokens.awayFromDemos(messages, signature),
         grammarEvaluationState: new LlamaGrammarEvaluationState({ model: this.#model, grammar }),
       })
       for await (const token of completion) {
@@ -214,16 +221,19 @@ export class Engine {
         if (!text.endsWith('\uFFFD')) {
           written.push(...unfinished)
           unfinished = []
-          if (text !== '') await send({ type: 'text', text })
+          const free = stops.push(text)
+          if (free !== '') await send({ type: 'text', text: free })
         }
-        if (outputTokens === limit) break
+        if (outputTokens === limit || stops.hasStopped) break
       }
+      const held = stops.end()
+      if (held !== '') await send({ type: 'text', text: held })
     } finally {
       this.#sequences.give(sequence)
     }
     await send({
       type: 'finish',
-      reason: outputTokens === limit ? 'length' : 'stop',
+      reason: outputTokens === limit && !stops.hasStopped ? 'length' : 'stop',
       usage: { model: this.#name, inputTokens: tokens.length, outputTokens },
     })
   }

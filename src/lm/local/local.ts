@@ -72,7 +72,7 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
     // Nobody can tell before the model is loaded; the call itself will.
     fits: (messages, form) => engine?.fits(messages, form) ?? true,
 
-    async *stream(messages, { signature, adapter, signal }) {
+    async *stream(messages, { signature, adapter, signal, settings = {} }) {
       const consumer = new AbortController()
       const ended = AbortSignal.any([signal, closing.signal, consumer.signal])
       ended.throwIfAborted()
@@ -82,6 +82,7 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
       const call = complete({
         messages,
         form: { signature, adapter },
+        settings,
         signal: ended,
         send: (delta) => deltas.push([delta]),
       })

@@ -4,8 +4,11 @@ import type { Message } from '../../core/adapters/adapter.ts'
 import { adapters } from '../../core/adapters/adapters.ts'
 import type { Form } from '../../core/lm.ts'
 import type { Predictor } from '../../core/predictor.ts'
+import type { Signature } from '../../core/signature.ts'
 import { DEMO_WORDS, localDemos } from './demos.ts'
 import { sampleOf } from './samples.ts'
+
+type Demoed = Signature & Partial<Pick<Predictor, 'demos'>>
 
 type Lib = typeof import('node-llama-cpp')
 
@@ -26,7 +29,7 @@ export class PromptTokens {
   }
 
   of(messages: readonly Message[], form: Form): Token[] {
-    const demos = isZeroShot(messages) ? localDemos(form) : []
+    const demos = isZeroShot(form.signature) ? localDemos(form) : []
     const chatHistory = [...messages.slice(0, 1), ...demos, ...messages.slice(1)].map(asChatItem)
     const { contextText } = this.#chat.generateContextState({
       chatHistory: [...chatHistory, asChatItem({ role: 'assistant', content: '' })],
@@ -64,10 +67,13 @@ export class PromptTokens {
   }
 
   /** Keeps the model from falling back on its worked examples when it can make nothing of the question. */
-  awayFromDemos(messages: readonly Message[]): TokenBias {
+  awayFromDemos(messages: readonly Message[], signature: Demoed): TokenBias {
     const bias = new this.#lib.TokenBias(this.#model.tokenizer)
-    if (!isZeroShot(messages)) return bias
-    const asked = messages.at(-1)?.content.toLowerCase() ?? ''
+    if (!isZeroShot(signature)) return bias
+    const asked = messages
+      .filter(({ role }) => role === 'user')
+      .map(({ content }) => content.toLowerCase())
+      .join('\n')
     for (const word of DEMO_WORDS.filter((word) => !asked.includes(word))) {
       const capital = word.charAt(0).toUpperCase() + word.slice(1)
       for (const form of [word, ` ${word}`, capital, ` ${capital}`]) {
@@ -79,7 +85,8 @@ export class PromptTokens {
   }
 }
 
-const isZeroShot = (messages: readonly Message[]) => messages.every(({ role }) => role !== 'assistant')
+/** Not told from the messages: what a model wrote in an earlier attempt stands there as a turn too. */
+const isZeroShot = ({ demos = [] }: Demoed) => demos.length === 0
 
 function asChatItem({ role, content }: Message): ChatHistoryItem {
   return role === 'assistant' ? { type: 'model', response: [content] } : { type: role, text: content }

@@ -12,6 +12,7 @@ import type { Message } from '../../core/adapters/adapter.ts'
 import { RunError } from '../../core/errors.ts'
 import { type CallOptions, FormRefused, type LM } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'
+import { bodySettings, tokenLimitKey } from './body-settings.ts'
 import { ChatChunks } from './chat-chunks.ts'
 import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
@@ -43,11 +44,22 @@ export type OpenAIOptions = {
   /** Unset: no `authorization` header is sent. */
   readonly apiKey: string | undefined
   readonly model: string
+  /** Sent with every request; names are in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Texts that no error may repeat. */
+  readonly secrets?: readonly string[]
   /** The longest completion that will be accepted, in characters. It bounds the length of one event. */
   readonly maxCompletionChars: number
 }
 
-export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: OpenAIOptions): LM {
+export function createOpenAILM({
+  baseURL,
+  apiKey,
+  model,
+  headers: extraHeaders,
+  secrets = [],
+  maxCompletionChars,
+}: OpenAIOptions): LM {
   const client = new OpenAI({
     baseURL: baseURL ?? 'https://api.openai.com/v1',
     // Set, so that the package doesn't read them from the environment.
@@ -67,16 +79,22 @@ export function createOpenAILM({ baseURL, apiKey, model, maxCompletionChars }: O
     .then(({ req, url }) => ({
       url,
       // Without it, any encoding is acceptable (RFC 9110 §12.5.3), and some gateways then compress.
-      headers: { ...Object.fromEntries(new Headers(req.headers)), 'accept-encoding': 'identity' },
+      headers: {
+        ...Object.fromEntries(new Headers(req.headers)),
+        ...extraHeaders,
+        'accept-encoding': 'identity',
+      },
     }))
-  const strike = striking([apiKey])
+  const limitKey = tokenLimitKey(client.baseURL)
+  const strike = striking([apiKey, ...secrets])
   const refused = new RefusedForms()
 
   /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
   const open = async (messages: readonly Message[], options: CallOptions) => {
-    const { signature, adapter, signal, usage } = options
+    const { signature, adapter, signal, usage, settings = {} } = options
     const { url, headers } = await envelope
     const asked = {
+      ...bodySettings(settings, limitKey),
       model,
       messages,
       stream: true,

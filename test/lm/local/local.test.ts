@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { LlamaContextSequence } from 'node-llama-cpp'
+import type { Message } from '../../../src/core/adapters/adapter.ts'
 import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { FieldParser } from '../../../src/core/adapters/chat/field-parser.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
 import { ADAPTER_NAMES } from '../../../src/core/adapters/names.ts'
 import { RunError } from '../../../src/core/errors.ts'
 import { Faults } from '../../../src/core/fault.ts'
+import type { Delta } from '../../../src/core/lm.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
+import type { Settings } from '../../../src/core/settings.ts'
 import { namesOf } from '../../../src/core/signature.ts'
 import { readValue } from '../../../src/core/typed-value.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
@@ -175,6 +178,59 @@ for (const [predictor, inputs] of asked) {
     assert.ok(finish.usage.inputTokens > 100 && finish.usage.outputTokens > 20)
   })
 }
+
+test('obeys the settings that it can', async (t) => {
+  const evaluate = t.mock.method(LlamaContextSequence.prototype, 'evaluate')
+  const ask = (settings: Settings) =>
+    all(
+      lm.stream(prompt(brief, { question }), {
+        signature: brief,
+        adapter: 'chat',
+        signal: new AbortController().signal,
+        usage: true,
+        settings,
+      }),
+    )
+  const cut = await ask({ maxTokens: 12, temperature: 0, topP: 0.5 })
+  const finish = cut.at(-1)
+  assert.ok(finish?.type === 'finish' && finish.reason === 'length' && finish.usage?.outputTokens === 12)
+  const { temperature, topP } = evaluate.mock.calls[0]?.arguments[1] ?? {}
+  assert.deepEqual([temperature, topP], [0, 0.5])
+
+  const textOf = (deltas: readonly Delta[]) =>
+    deltas.map((delta) => (delta.type === 'text' ? delta.text : '')).join('')
+  const whole = textOf(await ask({ temperature: 0 }))
+  const stopped = await ask({ temperature: 0, stop: [whole.slice(30, 36)] })
+  assert.equal(textOf(stopped), whole.slice(0, whole.indexOf(whole.slice(30, 36))))
+  assert.deepEqual(stopped.at(-1)?.type === 'finish' && stopped.at(-1), { ...stopped.at(-1), reason: 'stop' })
+})
+
+test('has its worked examples in a further attempt too', async (t) => {
+  const seen = watch(t)
+  const first = prompt(branch, { question })
+  const objection: Message[] = [
+    { role: 'assistant', content: 'Magma rises.' },
+    { role: 'user', content: 'Say more.' },
+  ]
+  await seen.peek(
+    lm.stream(first, {
+      signature: branch,
+      adapter: 'chat',
+      signal: new AbortController().signal,
+      usage: false,
+    }),
+  )
+  await seen.peek(
+    lm.stream([...first, ...objection], {
+      signature: branch,
+      adapter: 'chat',
+      signal: new AbortController().signal,
+      usage: false,
+    }),
+  )
+  const [before, after] = seen.completions.map((one) => one.prompt.length)
+  assert.ok(before && after && after > before, `${before} tokens became ${after}`)
+})
 
 test('lets calls wait for which it has no sequence', async () => {
   await Promise.all(Array.from({ length: LOCAL_SLOTS + 2 }, () => peek(call(lm, brief, { question }))))
