@@ -116,7 +116,7 @@ describe('a program with a tool and a branch that may fail', () => {
     assert.equal(service.upstream.asking('answer')[0]?.input('evidence'), 'none found')
     const [line] = await service.assertQuiet('ok')
     assert.partialDeepStrictEqual(line?.degraded, [
-      { part: 'evidence', code: 'upstream_auth', remedy: 'Check OPENAI_API_KEY.' },
+      { part: 'evidence', code: 'upstream_auth', cause: { status: 401 } },
     ])
   })
 
@@ -182,6 +182,30 @@ describe('a program with a tool and a branch that may fail', () => {
     errorOf(await ask(service, { question: 'Q' }), 'tool_failed', 'search')
     const [line] = await service.assertQuiet('tool_failed')
     assert.match(JSON.stringify(line?.err), /secret/)
+  })
+
+  it('goes on without a tool, and the log has what it threw', async (t) => {
+    const careful = program(
+      {
+        search: tool(
+          'question -> found',
+          async () => {
+            throw new Error('secret')
+          },
+          { required: false },
+        ),
+        answer: predict('question -> answer'),
+      },
+      async ({ search, answer }, asked) => {
+        await search(asked)
+        return answer(asked)
+      },
+    )
+    const service = await start(t, careful)
+    const frames = await ask(service, { question: 'Q' })
+    assert.deepEqual(statuses(frames), ['search failed: A tool of the program failed.'])
+    const [line] = await service.assertQuiet('ok')
+    assert.match(JSON.stringify(line?.degraded), /"message":"secret","stack":"Error: secret/)
   })
 
   it('is gone when its client is, and the tool hears of it', async (t) => {

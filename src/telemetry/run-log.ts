@@ -51,9 +51,15 @@ export function logRun(
   log[level](line, 'stream finished')
 }
 
+/** The logger knows errors by their key at the top of a line alone, and these may stand deeper. */
+const serialized = (cause: unknown) =>
+  cause instanceof Error
+    ? { type: cause.constructor.name, message: cause.message, stack: cause.stack }
+    : cause
+
 /** What the log says about an error's cause. An upstream's own words stay out: they may repeat the prompt. */
 function causeOf({ code, cause }: RunError): object {
-  if (code === 'internal' || code === 'tool_failed') return { err: cause } // of the program's own code
+  if (code === 'internal' || code === 'tool_failed') return { err: serialized(cause) } // of the program's own code
   if (!(cause instanceof Error)) return {}
   const { code: kind, status } = cause as Error & { code?: unknown; status?: unknown }
   const what = status === undefined ? { message: cause.message } : { status }
