@@ -8,29 +8,19 @@ import { untilAborted } from '../async/until-aborted.ts'
 import type { Values } from './adapters/adapter.ts'
 import type { AdapterName } from './adapters/names.ts'
 import { mayAskAgain } from './asking.ts'
-import { type AttemptsContext, callWithAttempts } from './attempts.ts'
-import type { Emit } from './call.ts'
-import { type CallReport, newReport } from './call-report.ts'
-import { callTool } from './call-tool.ts'
+import type { AttemptsContext } from './attempts.ts'
+import type { CallReport } from './call-report.ts'
+import { Calls, NOT_AWAITED } from './calls.ts'
 import type { Include } from './completion.ts'
 import { asRunError, RunError } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { LM } from './lm.ts'
-import { Modules } from './modules.ts'
-import { onTerms } from './on-terms.ts'
-import type { Outcome } from './outcome.ts'
-import type { Callee, ComposedPlace, Place } from './place.ts'
 import { predictionOf } from './prediction.ts'
-import type { Call, Program } from './program.ts'
+import type { Program } from './program.ts'
 import { Said } from './said.ts'
 
 /** Characters that may wait for the reader before the models' streams are read no further. */
 const CAPACITY = 32 * 1024
-
-/** Faults of status functions that are kept for the log. */
-const MAX_FAULTS = 10
-
-const NOT_AWAITED = 'The program ended without waiting for this call.'
 
 export type RunOptions = {
   readonly lm: LM
@@ -92,109 +82,26 @@ export function streamify(
     },
     maxToolChars,
   }
-  const began = performance.now()
-  const calls: CallReport[] = []
-  const timesCalled = new Map<string, number>()
-  const pending = new Set<Promise<Outcome>>()
-  const degraded = new Map<string, RunError>()
-  const faults: unknown[] = []
-  const modules = new Modules(program.callees, {
-    emit: run.emit,
-    signal: run.signal,
-    onFailure: (module, failure) => degraded.set(module, degraded.get(module) ?? failure),
-    onFault: (fault) => {
-      if (faults.length < MAX_FAULTS) faults.push(fault)
-    },
-  })
-
-  /** Waits for it at the run's end. Whether or not somebody awaits it, a failure of it is known about here. */
-  const track = <T extends Outcome>(work: Promise<T>): Promise<T> => {
-    pending.add(work)
-    work.catch(() => {}).finally(() => pending.delete(work))
-    return work
-  }
-
-  const numbered = (name: string) => {
-    const nth = (timesCalled.get(name) ?? 0) + 1
-    timesCalled.set(name, nth)
-    return nth
-  }
-
-  /** One call of a predictor or a tool. */
-  const callLane = (place: Place, nth: number, values: Values, signal: AbortSignal): Promise<Values> => {
-    const report = newReport({ name: place.name, call: nth }, Math.round(performance.now() - began))
-    calls.push(report)
-    // What ends alone says nothing more, while the run goes on.
-    const emit: Emit =
-      signal === run.signal ? run.emit : (frames) => (signal.aborted ? undefined : run.emit(frames))
-    const context = { ...run, signal, emit }
-    return place.kind === 'tool'
-      ? callTool(context, place, nth, values, report)
-      : callWithAttempts(context, { ...place, call: nth }, values, report)
-  }
-
-  /** One call of a lane on its terms, in its module or in what is composed of it. */
-  const callPlace = async (place: Place, values: Values, signal: AbortSignal): Promise<Outcome> => {
-    signal.throwIfAborted()
-    const nth = numbered(place.name)
-    const outcome = await onTerms(place, signal, (own) => track(callLane(place, nth, values, own)))
-    if (outcome instanceof RunError) goOnWithout(place, nth, outcome)
-    return outcome
-  }
-
-  const callComposed = async (
-    place: ComposedPlace,
-    values: Values,
-    signal: AbortSignal,
-  ): Promise<Outcome> => {
-    const outcome = await onTerms(place, signal, async (own) => {
-      const { controller, unfollow } = follow(own)
-      const bind = (inner: Place) => (given: Values) => callPlace(inner, given, controller.signal)
-      const others = Object.entries(place.others).map(([name, inner]) => [name, bind(inner)])
-      const lanes = { first: bind(place.first), others: Object.fromEntries(others) }
-      try {
-        return await place.composed.run(lanes, values, controller.signal)
-      } finally {
-        unfollow()
-        controller.abort(new RunError('internal', { message: NOT_AWAITED }))
-      }
-    })
-    if (outcome instanceof RunError) goOnWithout(place, timesCalled.get(place.name) ?? 1, outcome)
-    return outcome
-  }
-
-  const goOnWithout = ({ name, module }: Callee, nth: number, failure: RunError) => {
-    degraded.set(name, degraded.get(name) ?? failure)
-    const { message, code } = failure
-    const call = nth > 1 && { call: nth }
-    channel.push([{ type: 'status', message, module, predictor: name, ...call, phase: 'failed', code }])
-  }
-
-  const call: Call = (callee, values) => {
-    const work = async () => {
-      run.signal.throwIfAborted()
-      return modules.run(callee, values, (signal) =>
-        callee.kind === 'composed' ? callComposed(callee, values, signal) : callPlace(callee, values, signal),
-      )
-    }
-    return track(work())
-  }
+  const calls = new Calls(program.callees, run)
 
   const execute = async (): Promise<RunError | undefined> => {
     try {
-      const returned = await untilAborted(program.run(call, inputs, { signal: run.signal }), run.signal)
+      const body = program.run((callee, values) => calls.start(callee, values), inputs, {
+        signal: run.signal,
+      })
+      const returned = await untilAborted(body, run.signal)
       const data = predictionOf(program, returned)
       siblings.abort(new RunError('internal', { message: NOT_AWAITED }))
       // One of them may wait for the reader: then only the run's own end lets go of it.
-      await untilAborted(Promise.allSettled(pending), signal)
-      modules.leaveAll()
-      const truncated = calls.filter((one) => one.truncated).map((one) => one.predictor)
+      await untilAborted(calls.settled(), signal)
+      calls.leaveModules()
+      const truncated = calls.reports.filter((one) => one.truncated).map((one) => one.predictor)
       channel.push([
         {
           type: 'prediction',
           data,
           ...(truncated.length > 0 && { truncated: [...new Set(truncated)] }),
-          ...(degraded.size > 0 && { degraded: [...degraded.keys()] }),
+          ...(calls.degraded.size > 0 && { degraded: [...calls.degraded.keys()] }),
         },
       ])
       channel.close()
@@ -204,12 +111,13 @@ export function streamify(
       channel.push([errorFrame(error, id)])
       channel.close() // what the siblings still say is not heard
       siblings.abort(error)
-      await Promise.allSettled(pending)
+      await calls.settled()
       return error
     }
   }
 
-  return { frames: channel, finished: execute().finally(unfollow), calls, degraded, faults }
+  const { reports, degraded, faults } = calls
+  return { frames: channel, finished: execute().finally(unfollow), calls: reports, degraded, faults }
 }
 
 /** What a frame weighs while it waits: its text and about what its JSON puts around it. */
