@@ -1,6 +1,7 @@
 /** A run on the page, as somebody at a browser sees it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Locator } from 'playwright-core'
 import { chainOfThought, predict } from '../src/core/predictor.ts'
 import { module, program } from '../src/core/program.ts'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
@@ -13,6 +14,7 @@ test('a run fills a column per branch and the answer below them, and its bars ov
   const page = await openPage(t, service)
   await ask(page, 'why?')
   await standsAt(page, 'compose', 'done')
+  await page.getByRole('button', { name: 'Open all' }).click()
   await holds(written(page, 'ideas.brainstorm'), 'brainstorm on why?')
   await holds(written(page, 'evidence.probe'), 'evidence on why?')
   await holds(written(page, 'compose'), 'answer on why?')
@@ -44,9 +46,14 @@ test('a run fills a column per branch and the answer below them, and its bars ov
     await lane(page, 'ideas.brainstorm').locator('.reasoning .text').innerText(),
     'reasoning on why?',
   )
+  const figures = async (place: Locator) => (await place.textContent()) ?? ''
   assert.match(
-    (await lane(page, 'compose').locator('.figures').textContent()) ?? '',
-    /first token after .+ · 12 tokens in · 34 out/,
+    await figures(lane(page, 'compose').locator('.figures')),
+    /^first token after .+ · 12 tokens in · 34 out/,
+  )
+  assert.match(
+    await figures(page.locator('.timeline .sums')),
+    /^first token after .+ · 36 tokens in · 102 out/,
   )
   await service.assertQuiet('ok')
 })
@@ -153,6 +160,7 @@ test('a program with three branches has three columns, rows and bars', async (t)
   ])
   await ask(page, 'why?')
   await standsAt(page, 'verdict', 'done')
+  await page.getByRole('button', { name: 'Open all' }).click()
   const columns = page.locator('.columns > section')
   assert.deepEqual(await columns.locator('h2').allTextContents(), ['ideas.first', 'doubts.second', 'third'])
   const places = await columns.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))

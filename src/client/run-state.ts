@@ -31,6 +31,8 @@ export type Lane = {
   readonly attempt: number
   /** The last status message about it or its module, such as the start message. */
   readonly message: string | undefined
+  /** How often this attempt was held up: in a queue, or until its endpoint is asked again. */
+  readonly waits: number
   /** Whether it has failed, and the run goes on without it. */
   readonly failedAlone: boolean
   /** The fields' texts, in the order in which they are expected or have come. */
@@ -173,7 +175,9 @@ function reduceStatus(state: RunState, frame: StatusFrame, at: number): RunState
   if (predictor !== undefined)
     return withLane(state, { predictor, call }, at, (lane) => ({ ...lane, message }))
   const lanes = state.lanes.map((lane) =>
-    lane.module === module && lane.phase !== 'failed' ? { ...lane, message } : lane,
+    lane.module === module && lane.phase !== 'failed'
+      ? { ...lane, message, waits: lane.waits + (phase === 'waiting' && lane.phase === 'waiting' ? 1 : 0) }
+      : lane,
   )
   return { ...state, lanes }
 }
@@ -197,6 +201,7 @@ function newLane(
     phase: 'pending',
     attempt: 1,
     message: undefined,
+    waits: 0,
     failedAlone: false,
     fields: Object.fromEntries(fields.map((name) => [name, { text: '', isClosed: false }])),
     types,

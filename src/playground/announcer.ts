@@ -1,10 +1,10 @@
 /**
- * Tells screen readers what others see at a glance: each lane's phase, and the finished answer once. Tokens aren't
- * read out.
+ * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and why a run ended.
+ * Tokens aren't read out.
  */
-import type { RunState } from '../client/index.ts'
+import type { ProgramDescription, RunState } from '../client/index.ts'
 import { el } from './dom.ts'
-import { keyOf, nameOf, standing } from './words.ts'
+import { keyOf, standing, titleOf } from './words.ts'
 
 export class Announcer {
   readonly #log: HTMLElement
@@ -14,24 +14,37 @@ export class Announcer {
   /** @param log the element whose additions are read out */
   constructor(log: HTMLElement) {
     this.#log = log
-    log.replaceChildren()
   }
 
-  /** @param answer the answer, once there is one */
-  tell(state: RunState, answer: string | undefined): void {
+  /** Forgets the last run. */
+  begin(): void {
+    this.#log.replaceChildren()
+    this.#said.clear()
+    this.#isOver = false
+  }
+
+  /** @param answer where the program's answer is, if it has one */
+  tell(state: RunState, answer: ProgramDescription['answer']): void {
     for (const lane of state.lanes) {
-      const standsAt = standing(lane)
+      const standsAt = standing(lane, state.truncated)
       if (lane.phase === 'pending' || this.#said.get(keyOf(lane)) === standsAt) continue
       this.#said.set(keyOf(lane), standsAt)
-      this.#say(`${nameOf(lane)}: ${standsAt}`)
-      if (lane.phase === 'failed' && lane.message) this.#say(lane.message)
+      this.say(`${titleOf(lane, lane.predictor === answer?.predictor)}: ${standsAt}`)
+      if (lane.phase === 'failed' && lane.message) this.say(lane.message)
     }
     if (state.phase === 'running' || this.#isOver) return
     this.#isOver = true
-    if (state.phase === 'done' && answer) this.#say(`The answer: ${answer}`)
+    const text = answerOf(state, answer)
+    if (state.phase === 'done' && text) this.say(`The answer: ${text}`)
   }
 
-  #say(sentence: string): void {
+  say(sentence: string): void {
     this.#log.append(el('p', '', sentence))
   }
+}
+
+/** What the answer's field has; without such a field, the whole prediction. */
+function answerOf({ lanes, prediction }: RunState, answer: ProgramDescription['answer']): string | undefined {
+  if (!answer) return prediction && JSON.stringify(prediction)
+  return lanes.findLast(({ predictor }) => predictor === answer.predictor)?.fields[answer.field]?.text
 }

@@ -1,76 +1,99 @@
-/** One lane: its phase, what it writes, its reasoning folded below, and its error if it failed. */
+/**
+ * One lane: its phase, its reasoning on a line that opens, what it writes, and its error if it failed. It folds to a
+ * single line, so that others have the room.
+ */
 import type { Lane, RunState } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
-import { el, setAttribute, setText } from './dom.ts'
+import { button, el, setAttribute, setText } from './dom.ts'
+import { laneFigures } from './figures.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
-import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
+import { firstWords, lastWords, Thinking } from './thinking.ts'
+import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, titleOf } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
   readonly isAnswer: boolean
   readonly askAgain: () => void
+  /** Called when the reader has opened or folded it. */
+  readonly onFold: () => void
 }
 
 export class LaneView {
   readonly element: HTMLElement
+  readonly #title: string
   readonly #standing = el('span', 'standing')
   readonly #message = el('span', 'message')
+  readonly #summary = el('span', 'summary')
   readonly #clock = el('span', 'clock')
   readonly #body = el('div', 'body')
   readonly #copy: HTMLButtonElement
+  readonly #toggle: HTMLButtonElement
   readonly #end: StickToEnd
   readonly #outputs = new Map<string, StreamedText>()
-  readonly #reasoning = new StreamedText()
-  readonly #reasoningLabel = el('summary', '', REASONING)
-  readonly #fold = el('details', 'reasoning', this.#reasoningLabel, this.#reasoning.element)
+  readonly #thinking = new Thinking()
   readonly #notes = el('div', 'notes')
   readonly #figures = el('p', 'figures')
   readonly #askAgain: () => void
   #lane: Lane
   #shown: Lane | undefined
+  #truncated: readonly string[] = []
+  #isFolded = false
 
-  constructor({ lane, isAnswer, askAgain }: LaneOptions) {
+  constructor({ lane, isAnswer, askAgain, onFold }: LaneOptions) {
     this.#lane = lane
     this.#askAgain = askAgain
-    const title = el('h2', '', nameOf(lane))
+    this.#title = titleOf(lane, isAnswer)
+    const title = el('h2', '', this.#title)
     title.id = `lane ${keyOf(lane)}`.replaceAll(' ', '-')
-    this.#copy = copyButton(nameOf(lane), () => this.#text())
-    const head = el('header', 'head', title, this.#clock, this.#copy)
+    this.#copy = copyButton(isAnswer ? 'the answer' : this.#title, () => this.#text())
+    this.#toggle = button('quiet toggle', '', () => {
+      this.fold(!this.#isFolded)
+      onFold()
+    })
+    this.#toggle.hidden = true
+    const by = isAnswer ? [el('span', 'by', nameOf(lane))] : []
+    const head = el('header', 'head', title, ...by, this.#clock, this.#copy, this.#toggle)
     const mark = el('span', 'mark')
     mark.ariaHidden = 'true'
-    const status = el('p', 'status', mark, this.#standing, this.#message)
+    const status = el('p', 'status', mark, this.#standing, this.#message, this.#summary)
     this.element = el(
       'section',
       isAnswer ? 'lane answer' : 'lane',
       head,
       status,
+      this.#thinking.element,
       this.#body,
       this.#notes,
-      this.#fold,
       this.#figures,
     )
+    this.element.dataset.lane = nameOf(lane)
     this.element.setAttribute('aria-labelledby', title.id)
     // It scrolls, so it must be reachable by keyboard.
     this.#body.tabIndex = 0
     this.#body.role = 'group'
     this.#body.setAttribute('aria-labelledby', title.id)
-    this.#fold.hidden = true
     this.#end = new StickToEnd(this.#body)
   }
 
-  show(lane: Lane, now: number): void {
+  get isFolded(): boolean {
+    return this.#isFolded
+  }
+
+  show(lane: Lane, { truncated }: RunState, now: number): void {
     setText(this.#clock, elapsed(lane, now))
-    if (lane === this.#shown) return
+    if (lane === this.#shown && truncated === this.#truncated) return
     this.#lane = lane
-    setAttribute(this.element, 'data-phase', lookOf(lane))
-    setText(this.#standing, standing(lane))
+    this.#truncated = truncated
+    setAttribute(this.element, 'data-phase', lookOf(lane, truncated))
+    setText(this.#standing, standing(lane, truncated))
     const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
     setText(this.#message, isOver ? '' : (lane.message ?? ''))
     if (lane.attempt !== (this.#shown?.attempt ?? 1)) this.#clearTexts()
     this.#showTexts(lane)
-    setText(this.#figures, figures(lane))
+    this.#showSummary()
+    setText(this.#figures, laneFigures(lane))
     this.#shown = lane
   }
 
@@ -84,6 +107,24 @@ export class LaneView {
     }
   }
 
+  /** Folds it to a line, or opens it again. From the first time on, it has a button that does the same. */
+  fold(isFolded: boolean): void {
+    this.#isFolded = isFolded
+    this.element.classList.toggle('folded', isFolded)
+    this.#toggle.hidden = false
+    this.#toggle.ariaExpanded = String(!isFolded)
+    setText(this.#toggle, isFolded ? 'Open' : 'Fold')
+    this.#toggle.ariaLabel = `${this.#toggle.textContent} ${this.#title}`
+    this.#showSummary()
+    // Browsers remember where a box was scrolled to while it isn't laid out.
+    if (!isFolded && this.#lane.endedAt !== undefined) this.#body.scrollTop = 0
+  }
+
+  /** Goes back to the beginning of a text that is over, if its reader was following its end. */
+  rewind(): void {
+    if (this.#lane.endedAt !== undefined) this.#end.release()
+  }
+
   /** Call this last in an animation frame. */
   keepUp(): void {
     this.#end.keepUp()
@@ -91,13 +132,13 @@ export class LaneView {
 
   #clearTexts(): void {
     for (const output of this.#outputs.values()) output.clear()
-    this.#reasoning.clear()
-    this.#fold.hidden = true
+    this.#thinking.clear()
   }
 
   #showTexts(lane: Lane): void {
     const outputs = outputsOf(lane)
-    this.#copy.hidden = outputs.every(([, { text }]) => text === '')
+    const hasText = outputs.some(([, { text }]) => text !== '')
+    this.#copy.hidden = !hasText
     for (const [name, { text }] of outputs) {
       let output = this.#outputs.get(name)
       if (!output) {
@@ -109,11 +150,17 @@ export class LaneView {
       }
       output.show(text)
     }
-    const reasoning = lane.fields[REASONING]
-    if (!reasoning || reasoning.text === '') return
-    this.#fold.hidden = false
-    this.#reasoning.show(reasoning.text)
-    setText(this.#reasoningLabel, `${REASONING} (${reasoning.text.length.toLocaleString('en')} characters)`)
+    const goesOn = lane.phase === 'streaming' && !hasText
+    this.#thinking.show(lane.fields[REASONING]?.text ?? '', goesOn)
+  }
+
+  /** The line that stands for its text: how it begins, or while it is being written, how it goes on. */
+  #showSummary(): void {
+    if (!this.#isFolded) return
+    const text = outputsOf(this.#lane)
+      .map(([, { text }]) => text)
+      .join(' ')
+    setText(this.#summary, this.#lane.endedAt === undefined ? lastWords(text) : firstWords(text))
   }
 
   /** What it has written: the bare text of a single field, or several fields under their names. */
@@ -123,18 +170,4 @@ export class LaneView {
       ? (outputs[0]?.[1].text ?? '')
       : outputs.map(([name, { text }]) => `${name}:\n${text}`).join('\n\n')
   }
-}
-
-function figures({ startedAt, firstTokenAt, usage }: Lane): string {
-  const parts: string[] = []
-  if (startedAt !== undefined && firstTokenAt !== undefined) {
-    parts.push(`first token after ${wait(firstTokenAt - startedAt)}`)
-  }
-  if (usage) {
-    parts.push(`${usage.input_tokens.toLocaleString('en')} tokens in`)
-    parts.push(`${usage.output_tokens.toLocaleString('en')} out`)
-    const writing = usage.duration_ms - usage.first_token_ms
-    if (writing >= 100) parts.push(`${Math.round((usage.output_tokens / writing) * 1000)} a second`)
-  }
-  return parts.join(' · ')
 }

@@ -1,6 +1,7 @@
 /** The page: a form for what the program is asked, the run that it starts, and what shows both. */
 import { describePrograms, inputsOf, type ProgramDescription, type RunPhase } from '../client/index.ts'
 import { Announcer } from './announcer.ts'
+import { JumpLink } from './answer-in-view.ts'
 import { AskForm, type Inputs } from './ask-form.ts'
 import { CodePanel } from './code-panel.ts'
 import { Conversation } from './conversation.ts'
@@ -8,10 +9,12 @@ import { byId } from './dom.ts'
 import { EventsPanel } from './events-panel.ts'
 import { flow } from './flow.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
+import { keepRowsFull } from './lane-grid.ts'
 import { showModel } from './model-label.ts'
 import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
 import { onReturn } from './on-return.ts'
 import { ProgramPicker } from './program-picker.ts'
+import { Reader } from './reader.ts'
 import { INCLUDE, Run } from './run.ts'
 import { RunView } from './run-view.ts'
 import { curlCode, fetchCode } from './snippets.ts'
@@ -29,6 +32,9 @@ const events = new EventsPanel()
 const curl = new CodePanel('curl', 'Asks the same in a shell.')
 const fetching = new CodePanel('fetch', "Asks the same in a browser's console or in Node.")
 const pageEnd = new StickToEnd(document.documentElement, document, false)
+const announcer = new Announcer(byId('announcements'))
+const reader = new Reader()
+const jumpLink = new JumpLink()
 
 const picker = new ProgramPicker(choose)
 const form = new AskForm({ ask, stop, onInput: showCode })
@@ -50,6 +56,7 @@ for (const example of document.querySelectorAll('.example')) {
   example.addEventListener('click', () => askElsewhere({ question: example.textContent ?? '' }))
 }
 byId('conversation').append(conversation.element)
+keepRowsFull(elements.columns)
 showCode()
 load()
 onReturn(loadWhatChanged)
@@ -100,6 +107,7 @@ function describe(): Promise<ProgramDescription> {
 function choose(description: ProgramDescription): void {
   shown?.run.stop()
   shown = undefined
+  jumpLink.show(undefined)
   program = Promise.resolve(description)
   form.show(false, undefined)
   form.refuse(undefined)
@@ -144,14 +152,15 @@ function askElsewhere(inputs: Inputs): void {
 
 function start(inputs: Inputs, description: ProgramDescription): void {
   const run = new Run(description, { program: nameToAsk(description), inputs })
-  const view = new RunView(elements, description, new Announcer(byId('announcements')), () =>
-    askElsewhere(inputs),
-  )
+  announcer.begin()
+  const askAgain = () => askElsewhere(inputs)
+  const view = new RunView(elements, description, { announcer, reader, jumpLink, askAgain })
   shown = { run, view, isOver: false }
   welcome.hidden = true
   runSection.hidden = false
   run.ask(url, keyBox.key, schedule)
   schedule()
+  reader.begin()
   requestAnimationFrame(() => form.showButton()) // once the lanes are there
 }
 
@@ -184,7 +193,7 @@ function render(): void {
   }
   view.keepUp()
   events.keepUp()
-  pageEnd.keepUp()
+  if (reader.hasMoved) pageEnd.keepUp()
 }
 
 /** Shows how a run ended. One that was refused leaves nothing but the refusal. */

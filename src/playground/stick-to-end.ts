@@ -26,4 +26,11 @@ export class StickToEnd {
   keepUp(): void {
     if (this.#isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight
   }
+
+  /** Goes back to the top, unless the reader has scrolled to a place of their own. */
+  release(): void {
+    if (!this.#isAtEnd) return
+    this.#isAtEnd = false
+    this.#scroller.scrollTop = 0
+  }
 }

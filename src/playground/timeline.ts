@@ -1,7 +1,8 @@
 /** When each lane waited and wrote: a bar for each, on one time scale, so that overlap shows at a glance. */
 import type { Lane, RunState } from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { elapsed, keyOf, lookOf, nameOf, seconds } from './words.ts'
+import { runFigures } from './figures.ts'
+import { elapsed, keyOf, type Look, lookOf, nameOf, seconds } from './words.ts'
 
 /** Lengths of the scale while a run goes on, in milliseconds. It grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
@@ -10,6 +11,17 @@ const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => 
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600].map((one) => one * 1_000)
 const MOST_TICKS = 6
 
+/** What the legend always has, and what it has as soon as a lane looks like that. */
+const ALWAYS = ['waiting', 'first token', 'streaming', 'done'] as const
+const SOMETIMES: readonly (readonly [Look, string])[] = [
+  ['held', 'held up'],
+  ['anew', 'begun anew'],
+  ['truncated', 'cut short by the token limit'],
+  ['without', 'failed alone'],
+  ['failed', 'failed'],
+  ['stopped', 'stopped'],
+]
+
 export class Timeline {
   readonly element: HTMLElement
   readonly #list = el('ol', 'rows')
@@ -17,19 +29,24 @@ export class Timeline {
   readonly #axisRow = el('li', 'axis-row', this.#axis)
   readonly #total = el('span', 'total')
   readonly #rows = new Map<string, Row>()
+  readonly #keys = new Map(SOMETIMES.map(([look, name]) => [look, el('span', `key ${look}`, name)]))
+  readonly #figures = el('p', 'sums')
   #scale = 0
 
   constructor() {
     this.#axisRow.ariaHidden = 'true'
     const legend = el('p', 'legend')
-    for (const phase of ['waiting', 'first token', 'streaming', 'done']) {
-      legend.append(el('span', `key ${phase.replace(' ', '-')}`, phase))
+    for (const name of ALWAYS) legend.append(el('span', `key ${name.replace(' ', '-')}`, name))
+    for (const key of this.#keys.values()) {
+      key.hidden = true
+      legend.append(key)
     }
     this.element = el(
       'section',
       'timeline',
       el('header', 'head', el('h2', '', 'Timeline'), legend, this.#total),
       this.#list,
+      this.#figures,
     )
   }
 
@@ -46,8 +63,14 @@ export class Timeline {
       state.phase === 'running' ? (SCALES.find((scale) => scale >= total) ?? total * 1.25) : total,
     )
     for (const lane of state.lanes) {
-      this.#rows.get(keyOf(lane))?.show(lane, { now: end, from: state.startedAt, scale: this.#scale })
+      const looks = looksOf(lane, state.truncated)
+      this.#rows.get(keyOf(lane))?.show(lane, looks, { now: end, from: state.startedAt, scale: this.#scale })
+      for (const look of looks) {
+        const key = look && this.#keys.get(look)
+        if (key) key.hidden = false
+      }
     }
+    setText(this.#figures, state.phase === 'running' ? '' : runFigures(state))
   }
 
   #addRows(lanes: readonly Lane[]): void {
@@ -75,6 +98,14 @@ export class Timeline {
   }
 }
 
+type Looks = readonly [now: Look, before?: Look]
+
+/** How a lane looks, and how it has looked before its first token: that part of its bar stays so. */
+function looksOf(lane: Lane, truncated: readonly string[]): Looks {
+  const before: [Look?] = lane.waits > 0 ? ['held'] : lane.attempt > 1 ? ['anew'] : []
+  return [lookOf(lane, truncated), ...before]
+}
+
 class Row {
   readonly element: HTMLElement
   readonly #clock = el('span', 'clock')
@@ -88,16 +119,21 @@ class Row {
     this.element = el('li', '', el('span', 'name', nameOf(lane)), track, this.#clock)
   }
 
-  show(lane: Lane, { now, from, scale }: { now: number; from: number; scale: number }): void {
+  show(
+    lane: Lane,
+    [look, before = 'waiting']: Looks,
+    { now, from, scale }: { now: number; from: number; scale: number },
+  ): void {
     setText(this.#clock, elapsed(lane, now))
     const start = lane.startedAt ?? now
     const end = lane.startedAt === undefined ? start : (lane.endedAt ?? now)
     const first = lane.firstTokenAt ?? end
     const edges = [start, first, end].map((at) => percent((at - from) / scale))
-    const shown = `${edges.join()} ${lane.phase}`
+    const shown = `${edges.join()} ${look} ${before}`
     if (shown === this.#shown) return
     this.#shown = shown
-    setAttribute(this.element, 'data-phase', lookOf(lane))
+    setAttribute(this.element, 'data-phase', look)
+    setAttribute(this.element, 'data-before', before)
     setAttribute(this.element, 'data-wrote', String(lane.firstTokenAt !== undefined))
     position(this.#waiting, start - from, first - from, scale)
     position(this.#writing, first - from, end - from, scale)

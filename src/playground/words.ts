@@ -33,6 +33,12 @@ export const keyOf = ({ predictor, call }: Lane) => `${predictor} ${call}`
 
 export const nameOf = ({ predictor, call }: Lane) => (call > 1 ? `${predictor} · call ${call}` : predictor)
 
+/** What a lane is called for readers: its predictor's name, or what it is there for. */
+export function titleOf(lane: Lane, isAnswer: boolean): string {
+  if (!isAnswer) return nameOf(lane)
+  return lane.call > 1 ? `Answer · call ${lane.call}` : 'Answer'
+}
+
 /** The field that a predictor may write before its own outputs. */
 export const REASONING = 'reasoning'
 
@@ -45,24 +51,56 @@ export const isJson = ({ types }: Lane, name: string) =>
 
 const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
 
-/** How a lane looks. One that the run never reached looks pending, not stopped. */
-export const lookOf = (lane: Lane) => (hasRun(lane) ? lane.phase : 'pending')
+/** A lane's phase as it looks, which tells more apart than the phase alone. */
+export type Look =
+  | 'pending'
+  | 'waiting'
+  | 'held'
+  | 'anew'
+  | 'streaming'
+  | 'done'
+  | 'truncated'
+  | 'failed'
+  | 'without'
+  | 'stopped'
 
-/** A lane's phase, in a word or two. */
-export function standing(lane: Lane): string {
+/**
+ * How a lane looks.
+ *
+ * @param truncated the predictors whose model ran into its token limit
+ */
+export function lookOf(lane: Lane, truncated: readonly string[]): Look {
+  if (!hasRun(lane)) return 'pending' // one that the run never reached hasn't stopped
   switch (lane.phase) {
-    case 'pending':
-      return `waits for ${listed(lane.waitsFor)}`
     case 'waiting':
-      return lane.attempt > 1 ? 'begins anew' : 'waiting'
-    case 'streaming':
-      return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
-    case 'stopped':
-      return hasRun(lane) ? 'stopped' : 'not run'
+      return lane.waits > 0 ? 'held' : lane.attempt > 1 ? 'anew' : 'waiting'
+    case 'done':
+      return truncated.includes(lane.predictor) ? 'truncated' : 'done'
     case 'failed':
-      return lane.failedAlone ? 'failed: the run goes on without it' : 'failed'
+      return lane.failedAlone ? 'without' : 'failed'
     default:
       return lane.phase
+  }
+}
+
+/** The same in a word or a few. */
+export function standing(lane: Lane, truncated: readonly string[] = []): string {
+  const look = lookOf(lane, truncated)
+  switch (look) {
+    case 'pending':
+      return lane.phase === 'stopped' ? 'not run' : `waits for ${listed(lane.waitsFor)}`
+    case 'held':
+      return 'held up'
+    case 'anew':
+      return 'begins anew'
+    case 'streaming':
+      return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
+    case 'truncated':
+      return 'cut short by the token limit'
+    case 'without':
+      return 'failed: the run goes on without it'
+    default:
+      return look
   }
 }
 

@@ -69,9 +69,9 @@ export async function ask(page: Page, question: string): Promise<void> {
   await page.keyboard.press('Enter')
 }
 
-/** A predictor's lane. */
+/** A predictor's lane, by the predictor's name: the answer's lane is called that, whoever writes it. */
 export const lane = (page: Page, predictor: string): Locator =>
-  page.getByRole('region', { name: predictor, exact: true })
+  page.locator(`.lane[data-lane="${predictor}"]`)
 
 /** What a lane's predictor has written. */
 export const written = (page: Page, predictor: string): Locator =>
