@@ -64,9 +64,9 @@ const WALLS: Readonly<Record<string, Wall>> = {
     why: 'it brings up the parts that others made',
   },
   cli: {
-    rooms: ['core', 'programs', 'server', 'console', ...GROUND],
+    rooms: ['client', 'core', 'programs', 'server', 'console', ...GROUND],
     packages: [],
-    why: 'it starts what there is, and looks at programs without running them',
+    why: 'it starts what there is, and looks at programs without running them, its own or a service’s',
   },
   tributary: { rooms: ['cli'], packages: [], why: 'whichever Node there is has to be able to read it' },
   server: { rooms: ['service'], packages: [], why: 'it is nothing but signals, and then the service' },

@@ -10,10 +10,12 @@ const MODULES = [
   'client/fault-place.ts',
   'client/inputs.ts',
   'client/partial-value.ts',
+  'client/program-types.ts',
   'client/run-state.ts',
   'client/request.ts',
   'client/describe-program.ts',
   'client/stream-run.ts',
+  'client/words.ts',
 ]
 
 /** @throws Error if a declaration can't be derived from its module alone */

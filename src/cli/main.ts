@@ -1,4 +1,4 @@
-/** `tributary serve`, `ask` and `check`: the service, the console, and a look at a program without running it. */
+/** `tributary serve`, `ask`, `check` and `types`: the service, the console, and what there is to know of a program. */
 import { existsSync, statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { version } from '../version.ts'
@@ -8,6 +8,8 @@ const USAGE = `Usage: npx tributary <command>
   serve [mine.ts | folder]              serves the program of a file, or those of a folder
   ask [options] [mine.ts] "question"    runs a program on the console; --help lists its options
   check mine.ts                         says what a program takes and returns, or what is wrong with it
+  types --url <address> [--program <name>] [--out <file>]
+                                        writes the TypeScript types of a service's programs, for its clients
 
 Without a file or a folder, the environment and .env say which programs there are, and always which model answers;
 see .env.example and docs/configuration.md in the repository.
@@ -38,6 +40,10 @@ async function run([command, ...args]: readonly string[]): Promise<string | unde
       const { check } = await import('./check.ts')
       await check(path)
       return undefined
+    }
+    case 'types': {
+      const { types } = await import('./types.ts')
+      return await types(args)
     }
     case '--version':
       console.log(version)

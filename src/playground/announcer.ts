@@ -2,9 +2,8 @@
  * Tells screen readers what others see at a glance: each lane's phase, and the finished answer once. Tokens aren't
  * read out.
  */
-import type { RunState } from '../client/index.ts'
+import { keyOf, nameOf, type RunState, standing } from '../client/index.ts'
 import { el } from './dom.ts'
-import { keyOf, nameOf, standing } from './words.ts'
 
 export class Announcer {
   readonly #log: HTMLElement

@@ -1,11 +1,22 @@
 /** One lane: its phase, what it writes, its reasoning folded below, and its error if it failed. */
-import type { Lane, RunState } from '../client/index.ts'
+import {
+  elapsed,
+  isJson,
+  keyOf,
+  type Lane,
+  lookOf,
+  nameOf,
+  outputsOf,
+  REASONING,
+  type RunState,
+  standing,
+} from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { el, setAttribute, setText } from './dom.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
-import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, wait } from './words.ts'
+import { wait } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
