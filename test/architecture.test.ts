@@ -43,6 +43,11 @@ const WALLS: Readonly<Record<string, Wall>> = {
     packages: ['eventsource-parser'],
     why: 'it runs in browsers: of the service it has the types alone',
   },
+  react: {
+    rooms: ['client'],
+    packages: ['react'],
+    why: 'it is a face in other people’s apps: of the service it has what the typed client gives',
+  },
   telemetry: { rooms: ['core', 'runs'], why: 'it looks on, and nothing depends on how' },
   compose: {
     rooms: ['core', 'lm', 'programs', 'runs', ...GROUND],
@@ -78,6 +83,7 @@ const BEHIND_ONE_WALL: Readonly<Record<string, readonly string[]>> = {
   undici: ['lm'],
   'node-llama-cpp': ['lm'],
   fastify: ['http', 'telemetry'],
+  react: ['react'],
 }
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url))
@@ -141,7 +147,8 @@ test('the service runs without development dependencies', () => {
     readFileSync(join(SRC, '../package.json'), 'utf8'),
   )
   const installed = { ...dependencies, ...optionalDependencies }
-  for (const file of files) {
+  // The hook runs in apps, which have a React of their own.
+  for (const file of files.filter((one) => roomOf(one) !== 'react')) {
     const missing = importsOf(file).packages.filter((name) => !(name in installed))
     assert.deepEqual(missing, [], file)
   }

@@ -37,10 +37,14 @@ test('the build of a clean clone', async (t) => {
     })
   })
 
-  await t.test('makes files that import nothing', async () => {
+  await t.test('makes files that import nothing but the app’s React', async () => {
     assert.deepEqual(await run('scripts/build.ts'), done)
     for (const name of ['client.js', 'page.js', 'client.d.ts'])
       assert.doesNotMatch(await built(name), /^import /m)
+    const imported = [...(await built('react.js')).matchAll(/^import .* from '(.*)'/gm)].map(
+      ([, from]) => from,
+    )
+    assert.deepEqual(imported, ['react', './client.js'])
     assert.equal(await built('page.css'), await readFile(join(ROOT, 'src/playground/page.css'), 'utf8'))
   })
 
