@@ -53,8 +53,9 @@ test('on a terminal each predictor has a row that is updated in place, and the a
     held.push(exchange)
   })
   const terminal = new Terminal(t, [ASK, 'why?'], { OPENAI_BASE_URL: up.url, OPENAI_MODEL: 'some-model' })
-  const begun = await terminal.until((lines) =>
-    lines.some((line) => /\[evidence\.probe\].*so evidence begins/.test(line)),
+  // A look at the terminal may come between the rows of one drawing.
+  const begun = await terminal.until(
+    (lines) => /\[evidence\.probe\].*so evidence begins/.test(lines[2] ?? '') && lines.length > 3,
   )
   assert.match(begun[0] as string, /^some-model$/)
   assert.match(begun[1] as string, /^\S \[ideas\.brainstorm\] +\d+\.\d s {2}so brainstorm begins$/)
