@@ -6,7 +6,7 @@ import { RunError } from './errors.ts'
 import { Faults } from './fault.ts'
 import { REASONING } from './format.ts'
 import type { Frame } from './frame.ts'
-import type { Delta } from './lm.ts'
+import { type Delta, writtenIn } from './lm.ts'
 import { readValue } from './typed-value.ts'
 import { ValueReader } from './value-reader.ts'
 
@@ -89,6 +89,10 @@ export class Completion {
         this.#count(delta.text)
         this.#addChunks(this.#parser.think(delta.text))
         break
+      case 'tool_call':
+        this.#count(writtenIn(delta))
+        if (this.#parser.call) this.#addChunks(this.#parser.call(delta))
+        break
       case 'wait':
         if (delta.reason === 'rate_limit' || delta.reason === 'retry') this.#report.retries++
         // A retry after a failure takes a moment; only what a person would wonder about gets a status.
@@ -103,7 +107,7 @@ export class Completion {
     this.hasFinished = true
     if (!this.isOver) {
       this.#report.truncated = reason === 'length'
-      this.#end()
+      this.#end(this.#report.truncated)
     }
     if (!usage) return
     this.#report.tokens = usage.outputTokens
@@ -119,9 +123,9 @@ export class Completion {
     })
   }
 
-  #end(): void {
+  #end(isCut = false): void {
     this.isOver = true
-    this.#addChunks(this.#parser.end())
+    this.#addChunks(this.#parser.end(isCut))
   }
 
   #addChunks(chunks: readonly FieldChunk[]): void {

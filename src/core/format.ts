@@ -7,8 +7,13 @@
 export const REASONING = 'reasoning'
 export type Reasoning = typeof REASONING
 
-/** The first field of each turn of a tool loop. */
+/** The fields of each turn of a tool loop, in order. */
 export const NEXT_THOUGHT = 'next_thought'
+export const NEXT_TOOL_NAME = 'next_tool_name'
+export const NEXT_TOOL_ARGS = 'next_tool_args'
+
+/** The tool name that ends a tool loop. */
+export const FINISH = 'finish'
 
 /** The marker's name that ends a completion, so no field can be called by it. */
 export const COMPLETED = 'completed'

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../compose.ts'
 import { type Config, inputLimitsOf } from '../../config.ts'
 import type { Values } from '../../core/adapters/adapter.ts'
-import { adapterFor } from '../../core/adapters/adapters.ts'
+import { adaptersFor } from '../../core/adapters/adapters.ts'
 import type { AdapterName } from '../../core/adapters/names.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
 import { type LM, lmFor } from '../../core/lm.ts'
@@ -65,7 +65,7 @@ function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: 
     const fits = opening.every((predictor) => {
       return predictor.asking.roles.some((role) => {
         const model = lmFor(lm, role)
-        const adapter = adapterFor(predictor, fallback, model)
+        const [adapter] = adaptersFor(predictor, fallback, model)
         const form = { signature: predictor, adapter: adapter.name }
         return model.fits?.(adapter.prompt(predictor, inputs), form) ?? true
       })
