@@ -1,4 +1,4 @@
-/** A small full-text index of a folder of Markdown files, paragraph by paragraph. */
+/** A small full-text index of a folder of Markdown files, paragraph by paragraph. The underscore says that it is no program. */
 import { readdir, readFile } from 'node:fs/promises'
 import MiniSearch from 'minisearch'
 
@@ -12,6 +12,9 @@ export type Index = {
 
 /** Paragraphs with fewer characters say little by themselves. */
 const LEAST = 40
+
+/** Characters of a passage: small models have room for a few. */
+const MOST = 300
 
 /** @param folder of Markdown files; the folders in it are not read */
 export async function openIndex(folder: URL): Promise<Index> {
@@ -30,7 +33,7 @@ function passagesOf(file: string, markdown: string): Passage[] {
   let heading = ''
   return markdown.split(/\n{2,}/).flatMap((paragraph) => {
     if (paragraph.startsWith('#')) heading = paragraph.replace(/^#+\s*/, '')
-    if (paragraph.startsWith('#') || paragraph.length < LEAST) return []
-    return [{ source: `${file}, ${heading}`, text: paragraph.replaceAll('\n', ' ') }]
+    if (/^(#|\||```)/.test(paragraph) || paragraph.length < LEAST) return [] // headings, tables, code
+    return [{ source: `${file}, ${heading}`, text: paragraph.replaceAll('\n', ' ').slice(0, MOST) }]
   })
 }

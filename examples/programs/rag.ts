@@ -42,7 +42,7 @@ export default program(
   },
   async ({ retrieve, ideas, evidence, compose }, { question, history }) => {
     const thinking = ideas.brainstorm({ question, history })
-    const { passages } = await retrieve.search({ query: question, k: 4 })
+    const { passages } = await retrieve.search({ query: question, k: 3 })
     const [{ brainstorm }, probed] = await Promise.all([thinking, evidence.probe({ question, passages })])
     const { answer } = await compose({ question, brainstorm, evidence: probed?.evidence ?? 'none found' })
     return { answer, sources: (probed?.cited ?? []).flatMap((at) => passages[at] ?? []) }
