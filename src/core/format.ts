@@ -10,11 +10,11 @@ export type Reasoning = typeof REASONING
 /** The first field of each turn of a tool loop. */
 export const NEXT_THOUGHT = 'next_thought'
 
-/** The marker's name that ends a completion, so no field can be called by it. */
+/** The marker's name that ends a completion, so no field can have this name. */
 export const COMPLETED = 'completed'
 
 /** The marker that opens a field, or with {@link COMPLETED} ends the completion. */
 export const marker = (name: string): string => `[[ ## ${name} ## ]]`
 
-/** Whether a field, a predictor or a module can be called so: markers and frames hold names as they are. */
+/** Whether a field, a predictor or a module can have this name: markers and frames hold names as they are. */
 export const isName = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text)
