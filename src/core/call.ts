@@ -28,7 +28,7 @@ export type CallContext = {
 /** Sends frames, in order. Gives a promise only when the reader must be waited for: the back-pressure. */
 export type Emit = (frames: readonly Frame[]) => Promise<void> | undefined
 
-/** Milliseconds for which a completion that is over is read on for its usage, where that is included. */
+/** Milliseconds to keep reading after a completion is over, for its usage. */
 const USAGE_MS = 500
 
 /**
@@ -67,7 +67,7 @@ export async function callPredictor(
   }
 }
 
-/** Asks the LM and sends what becomes of its deltas, until the completion is over. */
+/** Asks the LM and sends the frames made from its deltas, until the completion is over. */
 async function read(
   completion: Completion,
   run: CallContext,

@@ -1,4 +1,4 @@
-/** One completion: deltas -> frames, and the fields' values. Its state is the call's, and gone with it. */
+/** One completion: deltas -> frames, and the fields' values. Its state belongs to one call. */
 
 import type { Adapter, CompletionParser, FieldChunk, Values } from './adapters/adapter.ts'
 import type { CallReport, Site } from './call-report.ts'
@@ -62,7 +62,7 @@ export class Completion {
     if (!fault && missing.length > 0) {
       const names = missing.map((name) => `'${name}'`).join(', ')
       const message = this.#report.truncated
-        ? `The model reached its token limit before it came to ${names}.`
+        ? `The model reached its token limit before it wrote ${names}.`
         : `The model left out ${names}, which it was asked for.`
       throw new RunError('upstream_format', { message })
     }
@@ -132,7 +132,7 @@ export class Completion {
     const { name: predictor, call } = this.#site
     for (const { field, chunk, isLast } of chunks) {
       if (field === REASONING && !this.#include.reasoning) continue
-      // Spelled out for what nearly every call is: there are thousands of these.
+      // Written out for first calls, the common case: there are thousands of these.
       if (call === 1) this.#frames.push({ type: 'token', field, predictor, chunk, is_last: isLast })
       else this.#frames.push({ type: 'token', field, ...this.#origin, chunk, is_last: isLast })
       if (this.#values) this.#addValues(field, chunk, isLast)

@@ -95,8 +95,8 @@ export interface LM {
   close?(): Promise<void>
 
   /**
-   * Whether the model's context can hold this prompt and an answer to it. Left out by a provider that can't
-   * tell; then the answer is known only once the call fails with `prompt_too_long`.
+   * Whether the model's context can hold this prompt and an answer to it. A provider that can't tell
+   * leaves this out; the call then fails with `prompt_too_long`.
    */
   fits?(messages: readonly Message[], form: Form): boolean
 
@@ -114,7 +114,7 @@ export interface LM {
    * - It returns normally only when the model finished, and then its last delta was `finish`.
    * - It throws a `RunError` for every other end; a `FormRefused` before its first delta if the endpoint doesn't
    *   take the form. The call then asks in another, and at last in the chat format, which needs nothing of an endpoint.
-   * - It throws `signal.reason` when aborted, without waiting for anything, and frees what the call holds.
+   * - It throws `signal.reason` when aborted, at once, and frees what the call holds.
    *   The same when the consumer stops iterating.
    * - The upstream is read on only when the consumer asks for the next array: that is the back-pressure.
    */

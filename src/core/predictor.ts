@@ -17,7 +17,7 @@ import type { ToolCalling } from './tool-definition.ts'
 export type Predictor<In = any, Out = any, Required extends boolean = boolean> = Signature<In, Out> & {
   readonly kind: 'predictor'
   readonly terms: Terms<Required>
-  /** What the model is to do, in place of the sentence that follows from the field names. */
+  /** What the model is to do, instead of the sentence that follows from the field names. */
   readonly instructions: string | undefined
   /** The format of its completions; undefined where the service decides. */
   readonly adapter: AdapterName | undefined
@@ -32,7 +32,7 @@ export type Predictor<In = any, Out = any, Required extends boolean = boolean> =
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> &
   AskingOptions<Out> & {
-    /** What the model is to do, in place of the sentence that follows from the field names. */
+    /** What the model is to do, instead of the sentence that follows from the field names. */
     readonly instructions?: string
     /**
      * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make

@@ -44,7 +44,7 @@ function streamRoute(
       logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
       run.leave()
     })
-    // Headers leave with the first frame. A program without status messages has that only once its model speaks.
+    // Headers leave with the first frame. A program without status messages sends its first one only when the model does.
     reply.raw.once('pipe', () => {
       if (run.frames.waiting === 0) reply.raw.flushHeaders()
     })
@@ -78,8 +78,8 @@ function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: 
  * Calls `end` once, when the response is over: with the reason when the client didn't take all of it.
  *
  * Fastify's `request.signal` fires while the client is still there, and its `onResponse` doesn't run when the
- * client leaves; the raw response's `close` without `finish` is the true sign. A client that half-closes counts
- * as gone, as for Node: its FIN can't be told from that of one that has closed.
+ * client leaves; the raw response's `close` without `finish` is the reliable sign. A client that half-closes counts
+ * as gone, as for Node: its FIN looks like that of a closed client.
  */
 function onClose(
   { raw: { socket } }: FastifyRequest, // the response has none while it waits for an earlier one's end
