@@ -124,7 +124,7 @@ export function createOpenAILM({
         words,
         told,
       )
-      if (adapter === TOOL_CALLS && parameters.note(error, words)) return open(messages, options)
+      if (adapter === TOOL_CALLS && parameters.note(asked, error, words)) return open(messages, options)
       if (refused.note(error, answer.status, words, options)) {
         throw new FormRefused(`The endpoint doesn't take the form '${adapter}'.`, { cause: error })
       }

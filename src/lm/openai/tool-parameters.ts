@@ -29,15 +29,16 @@ export class ToolParameters {
   }
 
   /**
-   * @param error what a request with tools ended with
+   * @param sent the request's body. Another request may have been told the same meanwhile
+   * @param error what the request ended with
    * @param body what the endpoint said
    * @returns whether that was about something which isn't sent from now on
    */
-  note({ code }: RunError, body: string): boolean {
+  note(sent: object, { code }: RunError, body: string): boolean {
     if (!SAID_WITH.includes(code)) return false
-    const keys = Object.keys(this.#optional) as (keyof typeof OPTIONAL)[]
     const words = withoutEcho(body)
-    const refused = keys.find((key) => words.includes(key))
+    const keys = Object.keys(OPTIONAL) as (keyof typeof OPTIONAL)[]
+    const refused = keys.find((key) => Object.hasOwn(sent, key) && words.includes(key))
     if (refused === undefined) return false
     delete this.#optional[refused]
     return true
