@@ -1,7 +1,8 @@
 /** `tributary serve`, `ask`, `check` and `types`: the service, the console, and what there is to know of a program. */
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { version } from '../version.ts'
+import { loadEnvFile } from './env-file.ts'
 
 const USAGE = `Usage: npx tributary <command>
 
@@ -17,7 +18,6 @@ see .env.example and docs/configuration.md in the repository.
 
 /** What is wrong with the command line, or undefined once the command has begun. */
 async function run([command, ...args]: readonly string[]): Promise<string | undefined> {
-  if (existsSync('.env')) process.loadEnvFile() // what the environment has already stays
   switch (command) {
     case 'serve': {
       const [path, ...more] = pathsOf(args)
@@ -61,6 +61,11 @@ async function run([command, ...args]: readonly string[]): Promise<string | unde
 const pathsOf = (args: readonly string[]): string[] =>
   parseArgs({ args: [...args], allowPositionals: true, options: {} }).positionals
 
+const envFault = loadEnvFile()
+if (envFault !== undefined) {
+  console.error(envFault)
+  process.exit(2)
+}
 const fault = await run(process.argv.slice(2)).catch((error: Error & { code?: string }) => {
   if (error.code?.startsWith('ERR_PARSE_ARGS')) return error.message
   throw error

@@ -24,7 +24,7 @@ const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
 /** How a lane looks. One that the run never reached looks pending, not stopped. */
 export const lookOf = (lane: Lane): LanePhase => (hasRun(lane) ? lane.phase : 'pending')
 
-/** A lane's phase in a word or two, such as `streaming` or `waits for ideas.brainstorm`. */
+/** A lane's phase in a word or two, such as `streaming` or `waits for a.b`. */
 export function standing(lane: Lane): string {
   switch (lane.phase) {
     case 'pending':
