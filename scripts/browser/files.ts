@@ -4,12 +4,15 @@ import type { Output } from '../build.ts'
 import { clientTypes } from './client-types.ts'
 import { browserModule } from './module.ts'
 
+/** The page's own comes last: it has the rule that hides what is hidden. */
+const STYLES = ['markdown/markdown.css', 'page.css']
+
 export async function browserFiles(): Promise<Record<Output, string>> {
   return {
     'client.js': await browserModule('client/index.ts'),
     'client.d.ts': await clientTypes(),
     'index.html': await ofPage('index.html'),
-    'page.css': await ofPage('page.css'),
+    'page.css': (await Promise.all(STYLES.map(ofPage))).join('\n'),
     'page.svg': await ofPage('page.svg'),
     'page.js': await browserModule('playground/page.ts'),
   }
