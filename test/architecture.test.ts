@@ -62,7 +62,11 @@ const WALLS: Readonly<Record<string, Wall>> = {
     rooms: ['client', 'core', 'compose', 'programs', ...GROUND],
     why: 'it is a face: it sees frames as any client does, and is the process of the program that it runs',
   },
-  playground: { rooms: ['client'], packages: [], why: 'it is a page: it has what the typed client gives' },
+  playground: {
+    rooms: ['client'],
+    packages: ['streaming-markdown'],
+    why: 'it is a page: it has what the typed client gives, and a parser for the Markdown that models write',
+  },
   service: {
     rooms: ['core', 'programs', 'http', 'compose', 'log', ...GROUND],
     packages: [],
@@ -83,6 +87,7 @@ const BEHIND_ONE_WALL: Readonly<Record<string, readonly string[]>> = {
   undici: ['lm'],
   'node-llama-cpp': ['lm'],
   fastify: ['http', 'telemetry'],
+  'streaming-markdown': ['playground'],
   react: ['react'],
 }
 

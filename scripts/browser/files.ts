@@ -4,6 +4,9 @@ import type { Output } from '../build.ts'
 import { clientTypes, reactTypes } from './client-types.ts'
 import { browserModule } from './module.ts'
 
+/** The page's own comes last: it has the rule that hides what is hidden. */
+const STYLES = ['markdown/markdown.css', 'page.css']
+
 /** The hook's own client would have errors of its own, of which those of the app's client are no instances. */
 const BESIDE = { 'client/index.ts': './client.js' }
 
@@ -14,7 +17,7 @@ export async function browserFiles(): Promise<Record<Output, string>> {
     'react.js': await browserModule('react/index.ts', BESIDE),
     'react.d.ts': await reactTypes(),
     'index.html': await ofPage('index.html'),
-    'page.css': await ofPage('page.css'),
+    'page.css': (await Promise.all(STYLES.map(ofPage))).join('\n'),
     'page.svg': await ofPage('page.svg'),
     'page.js': await browserModule('playground/page.ts'),
   }

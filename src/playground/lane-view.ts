@@ -13,6 +13,7 @@ import {
 } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { el, setAttribute, setText } from './dom.ts'
+import { Prose } from './markdown/prose.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
@@ -32,7 +33,7 @@ export class LaneView {
   readonly #body = el('div', 'body')
   readonly #copy: HTMLButtonElement
   readonly #end: StickToEnd
-  readonly #outputs = new Map<string, StreamedText>()
+  readonly #outputs = new Map<string, StreamedText | Prose>()
   readonly #reasoning = new StreamedText()
   readonly #reasoningLabel = el('summary', '', REASONING)
   readonly #fold = el('details', 'reasoning', this.#reasoningLabel, this.#reasoning.element)
@@ -109,16 +110,16 @@ export class LaneView {
   #showTexts(lane: Lane): void {
     const outputs = outputsOf(lane)
     this.#copy.hidden = outputs.every(([, { text }]) => text === '')
-    for (const [name, { text }] of outputs) {
+    for (const [name, { text, isClosed }] of outputs) {
       let output = this.#outputs.get(name)
       if (!output) {
-        output = new StreamedText()
+        output = isJson(lane, name) ? new StreamedText() : new Prose()
         output.element.classList.toggle('json', isJson(lane, name))
         this.#outputs.set(name, output)
         if (outputs.length > 1) this.#body.append(el('h3', '', name))
         this.#body.append(output.element)
       }
-      output.show(text)
+      output.show(text, isClosed || lane.endedAt !== undefined)
     }
     const reasoning = lane.fields[REASONING]
     if (!reasoning || reasoning.text === '') return
