@@ -190,6 +190,75 @@ describe('a tool loop by native tool calling', () => {
     await service.assertQuiet('ok', 'ok', 'ok')
   })
 
+  it('tells the model of a call that its endpoint could not read', async (t) => {
+    const failed = { message: 'Failed to call a function.', code: 'tool_use_failed' } // in Groq's words
+    const service = await start(
+      t,
+      turns(
+        (exchange) => exchange.refuse(400, { error: failed }),
+        (exchange) => call(exchange, 'finish', '{}'),
+      ),
+    )
+    const frames = await (await service.open('Will it rain?')).frames(['act'])
+    assert.equal(predictionOf(frames).data.turns, 2)
+    assert.match(lastPrompt(service), /The turn can't be read/)
+    await service.assertQuiet('ok')
+  })
+
+  it('tells the model of a thought that the token limit cut off: it is no end', async (t) => {
+    const service = await start(
+      t,
+      turns(
+        (exchange) => exchange.open().deltas('It may well').finish('length'),
+        (exchange) => call(exchange, 'finish', '{}'),
+      ),
+    )
+    const frames = await (await service.open('Will it rain?')).frames(['act'])
+    assert.equal(predictionOf(frames).data.turns, 2)
+    assert.match(lastPrompt(service), /reached its token limit before it wrote 'next_tool_name'/)
+    await service.assertQuiet('ok')
+  })
+
+  it('streams native reasoning in the lane where it always is', async (t) => {
+    const service = await start(
+      t,
+      turns((exchange) => {
+        exchange.open().chunk({ delta: { reasoning_content: 'Let me see.' } })
+        exchange.chunk({ delta: { tool_calls: [{ index: 0, function: { name: 'finish', arguments: {} } }] } })
+        exchange.finish('function_call')
+      }),
+    )
+    const frames = await service.ask('Will it rain?', { include: ['reasoning'] })
+    assert.deepEqual(
+      ['reasoning', 'next_thought', 'next_tool_args'].map((field) => text(frames, 'act', field)),
+      ['Let me see.', '', '{}'],
+    )
+    await service.assertQuiet('ok')
+  })
+
+  it('shows earlier turns of a conversation as what was asked and answered', async (t) => {
+    const remembering = program(
+      'question, history: History -> notes',
+      { act: react('question, history: History -> notes', { tools: { weather }, toolCalls: 'native' }) },
+      async ({ act }, asked) => ({ notes: (await act(asked)).notes }),
+    )
+    const service = await Service.start(t, {
+      program: remembering,
+      script: turns((exchange) => call(exchange, 'finish', '{}')),
+    })
+    const response = await fetch(`${service.url}/v1/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: 'And now?', history: [{ question: 'Rain?', answer: 'Yes.' }] }),
+    })
+    assert.match(await response.text(), /"type":"prediction"/)
+    const [, asked, answered, ...rest] = bodyOf(service.upstream.exchanges[0]).messages
+    assert.match(asked?.content ?? '', /^\[\[ ## question ## \]\]\nRain\?/)
+    assert.deepEqual(answered, { role: 'assistant', content: 'Yes.' })
+    assert.equal(rest.length, 1)
+    await service.assertQuiet('ok')
+  })
+
   it('ends with the run when arguments are longer than a completion may be', async (t) => {
     const service = await Service.start(t, {
       program: acting,
