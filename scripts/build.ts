@@ -6,10 +6,26 @@ import { mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promise
 
 const ROOT = new URL('../', import.meta.url)
 const FOLDER = new URL('dist/browser/', ROOT)
-const OUTPUTS = ['client.js', 'client.d.ts', 'index.html', 'page.css', 'page.svg', 'page.js'] as const
+const OUTPUTS = [
+  'client.js',
+  'client.d.ts',
+  'react.js',
+  'react.d.ts',
+  'index.html',
+  'page.css',
+  'page.svg',
+  'page.js',
+] as const
 
 /** The lock file stands for the packages: those that are bundled, and the bundler. */
-const SOURCES = ['src/client', 'src/core', 'src/playground', 'scripts/browser', 'package-lock.json']
+const SOURCES = [
+  'src/client',
+  'src/core',
+  'src/playground',
+  'src/react',
+  'scripts/browser',
+  'package-lock.json',
+]
 
 export type Output = (typeof OUTPUTS)[number]
 

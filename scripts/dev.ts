@@ -44,8 +44,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 function start(): ChildProcess {
   const imports = ['report-imports.ts', 'build.ts'].flatMap((name) => ['--import', url(name).href])
-  const server = fileURLToPath(url('../src/server.ts'))
-  const child = spawn(process.execPath, [`--env-file-if-exists=${ENV_FILE}`, ...imports, server], {
+  const command = fileURLToPath(url('../src/tributary.ts'))
+  const child = spawn(process.execPath, [...imports, command, 'serve'], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { DRAIN_MS: '0', ...process.env }, // whoever has changed something waits for no old answer
   })

@@ -2,6 +2,8 @@
 # Installs what the given test files need beside npm's packages, where it is missing.
 set -eu
 
+if grep -qF examples/react "$@"; then sh "$(dirname "$0")/example-setup.sh" >&2; fi
+
 missing=''
 reasons=''
 # Notes a package with the reason for it, if a word in the test files says that they need it.

@@ -37,11 +37,17 @@ test('the build of a clean clone', async (t) => {
     })
   })
 
-  await t.test('makes files that import nothing', async () => {
+  await t.test('makes files that import nothing but the app’s React', async () => {
     assert.deepEqual(await run('scripts/build.ts'), done)
     for (const name of ['client.js', 'page.js', 'client.d.ts'])
       assert.doesNotMatch(await built(name), /^import /m)
-    assert.equal(await built('page.css'), await readFile(join(ROOT, 'src/playground/page.css'), 'utf8'))
+    const imported = [...(await built('react.js')).matchAll(/^import .* from '(.*)'/gm)].map(
+      ([, from]) => from,
+    )
+    assert.deepEqual(imported, ['react', './client.js'])
+    assert.ok(
+      (await built('page.css')).endsWith(await readFile(join(ROOT, 'src/playground/page.css'), 'utf8')),
+    )
   })
 
   await unlink(join(clone, 'node_modules'))
@@ -73,7 +79,7 @@ test('the build of a clean clone', async (t) => {
     await unlink(join(clone, 'src/playground/page.css'))
     await cp(join(ROOT, 'LICENSE'), join(clone, 'src/playground/page.css'))
     assert.deepEqual(await run('scripts/build.ts'), done)
-    assert.match(await built('page.css'), /^MIT License/)
+    assert.match(await built('page.css'), /^MIT License/m)
   })
 
   await t.test('is made by npm start, and a signal still reaches the service', async () => {

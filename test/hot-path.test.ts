@@ -1,6 +1,6 @@
 /**
  * What a token costs on its way from upstream to client, in counts that are the same on every machine: work that
- * grows with the batches, or not at all, must not come to grow with the tokens.
+ * grows with the batches, or not at all, must not grow with the tokens.
  */
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'

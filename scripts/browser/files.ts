@@ -1,15 +1,23 @@
-/** The files for browsers: the typed client with its types, and the page. */
+/** The files for browsers: the typed client and its React hook, with their types, and the page. */
 import { readFile } from 'node:fs/promises'
 import type { Output } from '../build.ts'
-import { clientTypes } from './client-types.ts'
+import { clientTypes, reactTypes } from './client-types.ts'
 import { browserModule } from './module.ts'
+
+/** The page's own comes last: it has the rule that hides what is hidden. */
+const STYLES = ['markdown/markdown.css', 'page.css']
+
+/** The hook's own client would have errors of its own, of which those of the app's client are no instances. */
+const BESIDE = { 'client/index.ts': './client.js' }
 
 export async function browserFiles(): Promise<Record<Output, string>> {
   return {
     'client.js': await browserModule('client/index.ts'),
     'client.d.ts': await clientTypes(),
+    'react.js': await browserModule('react/index.ts', BESIDE),
+    'react.d.ts': await reactTypes(),
     'index.html': await ofPage('index.html'),
-    'page.css': await ofPage('page.css'),
+    'page.css': (await Promise.all(STYLES.map(ofPage))).join('\n'),
     'page.svg': await ofPage('page.svg'),
     'page.js': await browserModule('playground/page.ts'),
   }

@@ -8,17 +8,33 @@ import { type Plugin, rollup } from '@rollup/wasm-node'
 import { transformSync } from 'amaro'
 
 /**
- * Bundles a module with everything that it imports.
+ * Bundles a module with everything that it imports but React, of which an app has one.
  *
  * @param path of the entry module, from `src/`
+ * @param beside modules that stay files of their own: the address that they are imported from, by their path
  */
-export async function browserModule(path: string): Promise<string> {
+export async function browserModule(
+  path: string,
+  beside: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const input = new URL(`../../src/${path}`, import.meta.url).href
-  const bundle = await rollup({ input, plugins: [asNodeDoes] })
+  const bundle = await rollup({ input, plugins: [staying(beside), asNodeDoes] })
   const { output } = await bundle.generate({ format: 'es' })
   await bundle.close()
   return output[0].code
 }
+
+const staying = (beside: Readonly<Record<string, string>>): Plugin => ({
+  name: 'staying',
+  resolveId(specifier, importer) {
+    if (specifier === 'react') return { id: specifier, external: true }
+    const url = importer === undefined ? undefined : URL.parse(specifier, importer)?.href
+    const found = Object.keys(beside).find(
+      (path) => url === new URL(`../../src/${path}`, import.meta.url).href,
+    )
+    return found === undefined ? null : { id: beside[found] as string, external: 'absolute' }
+  },
+})
 
 /** Finds modules as Node does, and reads them as Node would run them. */
 const asNodeDoes: Plugin = {

@@ -1,13 +1,16 @@
-/** `tributary serve`, `ask` and `check`: the service, the console, and a look at a program without running it. */
-import { existsSync, statSync } from 'node:fs'
+/** `tributary serve`, `ask`, `check` and `types`: the service, the console, and what there is to know of a program. */
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { version } from '../version.ts'
+import { loadEnvFile } from './env-file.ts'
 
 const USAGE = `Usage: npx tributary <command>
 
   serve [mine.ts | folder]              serves the program of a file, or those of a folder
   ask [options] [mine.ts] "question"    runs a program on the console; --help lists its options
   check mine.ts                         says what a program takes and returns, or what is wrong with it
+  types --url <address> [--program <name>] [--out <file>]
+                                        writes the TypeScript types of a service's programs, for its clients
 
 Without a file or a folder, the environment and .env say which programs there are, and always which model answers;
 see .env.example and docs/configuration.md in the repository.
@@ -15,7 +18,6 @@ see .env.example and docs/configuration.md in the repository.
 
 /** What is wrong with the command line, or undefined once the command has begun. */
 async function run([command, ...args]: readonly string[]): Promise<string | undefined> {
-  if (existsSync('.env')) process.loadEnvFile() // what the environment has already stays
   switch (command) {
     case 'serve': {
       const [path, ...more] = pathsOf(args)
@@ -39,6 +41,10 @@ async function run([command, ...args]: readonly string[]): Promise<string | unde
       await check(path)
       return undefined
     }
+    case 'types': {
+      const { types } = await import('./types.ts')
+      return await types(args)
+    }
     case '--version':
       console.log(version)
       return undefined
@@ -55,6 +61,11 @@ async function run([command, ...args]: readonly string[]): Promise<string | unde
 const pathsOf = (args: readonly string[]): string[] =>
   parseArgs({ args: [...args], allowPositionals: true, options: {} }).positionals
 
+const envFault = loadEnvFile()
+if (envFault !== undefined) {
+  console.error(envFault)
+  process.exit(2)
+}
 const fault = await run(process.argv.slice(2)).catch((error: Error & { code?: string }) => {
   if (error.code?.startsWith('ERR_PARSE_ARGS')) return error.message
   throw error

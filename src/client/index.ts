@@ -20,6 +20,7 @@ export { type Fault, IncompleteStreamError, NotTheServiceError, RefusedError } f
 export { placeOf } from './fault-place.ts'
 export { type InputKind, inputsOf, type JsonSchema, type ProgramInput } from './inputs.ts'
 export { PartialValue, partialOf } from './partial-value.ts'
+export type { AnyProgram, FrameOf, PredictorOf, ProgramTypes } from './program-types.ts'
 export type { Connection } from './request.ts'
 export {
   endRun,
@@ -31,4 +32,17 @@ export {
   reduceRun,
   startRun,
 } from './run-state.ts'
-export { type Asked, type Asking, streamRun } from './stream-run.ts'
+export { type Asked, type Asking, type ExtraFrame, streamRun } from './stream-run.ts'
+export {
+  elapsed,
+  isJson,
+  keyOf,
+  type Look,
+  lookOf,
+  nameOf,
+  outputsOf,
+  REASONING,
+  seconds,
+  standing,
+  titleOf,
+} from './words.ts'

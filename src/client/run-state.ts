@@ -11,6 +11,7 @@ import type {
   StatusFrame,
   UsageFrame,
 } from '../core/frame.ts'
+import type { AnyProgram, PredictorOf, ProgramTypes } from './program-types.ts'
 
 /**
  * A lane is `pending` until the lanes it waits for are over, then `waiting` for its model, then `streaming`, and
@@ -21,8 +22,8 @@ export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' 
 export type FieldState = { readonly text: string; readonly isClosed: boolean }
 
 /** One call of one predictor. Times are the caller's, in milliseconds. */
-export type Lane = {
-  readonly predictor: string
+export type Lane<Name extends string = string> = {
+  readonly predictor: Name
   /** From 1. */
   readonly call: number
   readonly module: string
@@ -35,7 +36,7 @@ export type Lane = {
   readonly waits: number
   /** Whether it has failed, and the run goes on without it. */
   readonly failedAlone: boolean
-  /** The fields' texts, in the order in which they are expected or have come. */
+  /** The fields' texts: in the order in which they are written, then those that are still expected. */
   readonly fields: Readonly<Record<string, FieldState>>
   /** The type of each field that the description has: the text of a `str` is the value, any other text is its JSON. */
   readonly types: Readonly<Record<string, string>>
@@ -48,12 +49,12 @@ export type Lane = {
 
 export type RunPhase = 'running' | 'done' | 'failed' | 'stopped' | 'incomplete'
 
-export type RunState = {
+export type RunState<Of extends ProgramTypes = AnyProgram> = {
   readonly phase: RunPhase
-  readonly lanes: readonly Lane[]
+  readonly lanes: readonly Lane<PredictorOf<Of>>[]
   readonly startedAt: number
   readonly endedAt: number | undefined
-  readonly prediction: Readonly<Record<string, unknown>> | undefined
+  readonly prediction: Of['outputs'] | undefined
   /** Predictors whose model ran into its token limit. */
   readonly truncated: readonly string[]
   /** Modules, predictors and tools that the run went on without. */
@@ -95,7 +96,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
         withLane(state, frame, at, (lane) => {
           const before = lane.fields[frame.field]
           const field = { text: (before?.text ?? '') + frame.chunk, isClosed: frame.is_last }
-          const fields = { ...lane.fields, [frame.field]: field }
+          const fields = asWritten(lane.fields, frame.field, field)
           const isDone = Object.values(fields).every(({ isClosed }) => isClosed)
           return {
             ...lane,
@@ -181,6 +182,20 @@ function reduceStatus(state: RunState, frame: StatusFrame, at: number): RunState
   )
   return { ...state, lanes }
 }
+
+/** The fields with this one as it is now. Where it has just begun, it comes before those that haven't. */
+function asWritten(fields: Lane['fields'], name: string, field: FieldState): Lane['fields'] {
+  if (hasBegun(fields[name])) return { ...fields, [name]: field }
+  const others = Object.entries(fields).filter(([other]) => other !== name)
+  return Object.fromEntries([
+    ...others.filter(([, other]) => hasBegun(other)),
+    [name, field],
+    ...others.filter(([, other]) => !hasBegun(other)),
+  ])
+}
+
+const hasBegun = (field: FieldState | undefined) =>
+  field !== undefined && (field.text !== '' || field.isClosed)
 
 const same = (lane: Lane) => lane
 

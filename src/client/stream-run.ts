@@ -5,20 +5,25 @@
 import { createParser } from 'eventsource-parser'
 import type { Frame } from '../core/frame.ts'
 import { IncompleteStreamError } from './errors.ts'
+import type { AnyProgram, FrameOf, ProgramTypes } from './program-types.ts'
 import { addressOf, authorization, type Connection, isOf, refusalOf } from './request.ts'
 
 /** What the program is asked: all of its inputs by name, or `question` alone, which is short for `inputs: { question }`. */
-export type Asked =
-  | { readonly inputs: Readonly<Record<string, unknown>>; readonly question?: undefined }
-  | { readonly question: string; readonly inputs?: undefined }
+export type Asked<Of extends ProgramTypes = AnyProgram> =
+  | { readonly inputs: Of['inputs']; readonly question?: undefined }
+  | ({ readonly question: string } extends Of['inputs']
+      ? { readonly question: string; readonly inputs?: undefined }
+      : never)
+
+/** Frames that come only if they are included. */
+export type ExtraFrame = 'reasoning' | 'usage' | 'values'
 
 /** A run to ask for. Its `signal` ends the run: the service aborts its models. */
-export type Asking = Connection &
-  Asked & {
+export type Asking<Of extends ProgramTypes = AnyProgram> = Connection &
+  Asked<Of> & {
     /** The program's name. Left out, the service's default program runs. */
-    readonly program?: string | undefined
-    /** Extra frames. */
-    readonly include?: readonly ('reasoning' | 'usage' | 'values')[] | undefined
+    readonly program?: Of['name'] | undefined
+    readonly include?: readonly ExtraFrame[] | undefined
     /** Called with the text of each event as it came, `[DONE]` and frames of unknown types included. */
     readonly onEvent?: ((data: string) => void) | undefined
   }
@@ -35,13 +40,21 @@ const KNOWN: Readonly<Record<Frame['type'], true>> = {
 }
 
 /**
- * Streams a run.
+ * Streams a run. With the types of its program, as in `streamRun<Invoice>(…)`, its frames have the program's names and
+ * values. Nothing checks them: they are as right as the description that they were made from.
  *
  * @returns its frames as they come; the last is a prediction or an error
  * @throws RefusedError, NotTheServiceError, IncompleteStreamError; what `fetch` throws when nothing answers; the
  *   signal's reason when it aborts
  */
-export async function* streamRun(asking: Asking): AsyncGenerator<Frame, void, undefined> {
+export function streamRun<Of extends ProgramTypes = AnyProgram>(
+  asking: Asking<Of>,
+): AsyncGenerator<FrameOf<Of>, void, undefined> {
+  // The compiler can't tell that a program's own names are names.
+  return framesOf(asking as unknown as Asking) as AsyncGenerator<FrameOf<Of>, void, undefined>
+}
+
+async function* framesOf(asking: Asking): AsyncGenerator<Frame, void, undefined> {
   const { url, question, inputs = { question }, program, include } = asking
   const { apiKey, signal, fetch = globalThis.fetch, onEvent } = asking
   // A controller of our own, so that a consumer that stops reading ends the run just as an abort does.

@@ -4,34 +4,50 @@
  * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs or configuration,
  * 130 and 143 after SIGINT and SIGTERM.
  */
+import { once } from 'node:events'
 import { addAbortSignal } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { WriteStream } from 'node:tty'
 import {
   endRun,
   type Frame,
   IncompleteStreamError,
-  type ProgramDescription,
   RefusedError,
+  type RunState,
   reduceRun,
   startRun,
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { remedyOf } from '../core/errors.ts'
 import { surviveStrayErrors } from '../programs/stray-errors.ts'
+import { answerOf, textAnswerOf, writeAnswer } from './answer.ts'
 import { Board } from './board.ts'
-import { harmlessJson, harmlessLine, harmlessText } from './harmless.ts'
+import { harmlessJson, harmlessLine } from './harmless.ts'
 import { faultsOf, InputsError, readInputs } from './inputs.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { PlainLog } from './plain.ts'
 import { type Source, service, thisProcess } from './source.ts'
 
-const say = (text: string) => void process.stderr.write(text)
-const sayLine = (text: string) => say(`${harmlessLine(text)}\n`)
+/** Milliseconds that the model has to end after an interruption. One that is being loaded may take longer. */
+const CLOSE_MS = 300
 
-/** Whether a person sits at a terminal that can be drawn on. Everything else gets plain text. */
-function isDrawable({ json }: Options): boolean {
-  const { NO_COLOR, CI, TERM } = process.env
-  return !json && process.stdout.isTTY && process.stderr.isTTY && !NO_COLOR && !CI && TERM !== 'dumb'
+const say = (text: string) => void process.stderr.write(text)
+
+/** Drawn on from the moment that the inputs are known to be right. */
+let board: Board | undefined
+
+function sayLine(text: string): void {
+  if (board) board.say(text)
+  else say(`${harmlessLine(text)}\n`)
+}
+
+/** The terminal that a board can be drawn on. Everything else gets plain text, such as a terminal without cells. */
+function boardTerminal({ json }: Options): WriteStream | undefined {
+  const { CI, TERM } = process.env
+  const { stderr } = process
+  const isDrawable = stderr.isTTY && stderr.columns > 0 && stderr.rows > 0
+  return isDrawable && !json && !CI && TERM !== 'dumb' ? stderr : undefined
 }
 
 async function main(): Promise<number> {
@@ -58,12 +74,11 @@ async function main(): Promise<number> {
     const readStdin = async () =>
       process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
     const inputs = await readInputs(source.program, options, readStdin)
-    await source.load()
     await show(source, inputs, options, interrupted.signal)
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
   } finally {
-    await source?.close()
+    await Promise.race([source?.close(), ...(interrupted.signal.aborted ? [sleep(CLOSE_MS)] : [])])
   }
   return exitCode
 }
@@ -77,54 +92,63 @@ function apiKey(): string | undefined {
   return key
 }
 
-/** @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws */
+/**
+ * Checks the inputs, loads the model, runs the program and shows all of it.
+ *
+ * @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws
+ */
 async function show(
-  source: Source,
+  { program, model, check, load, ask }: Source,
   inputs: Readonly<Record<string, unknown>>,
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const drawable = isDrawable(options)
-  if (!options.json) sayLine(source.model)
-  let state = startRun(source.program, performance.now())
-  const board = drawable ? new Board(process.stderr, state, options) : undefined
-  const plain = new PlainLog(options.json ? () => {} : say)
+  const { reasoning, json } = options
+  const terminal = boardTerminal(options)
+  const textAnswer = terminal && process.stdout.isTTY ? textAnswerOf(program) : undefined
+  const drawn = () => terminal && new Board(terminal, { reasoning, answer: textAnswer })
+  const plain = new PlainLog(say)
+  if (!json) sayLine(model)
+
+  let state: RunState | undefined
+  let answer: string | undefined
   try {
-    for await (const frame of source.ask(inputs, { reasoning: options.reasoning, signal })) {
+    check(inputs)
+    if (load) {
+      board = drawn()
+      await Promise.race([load(), abortOf(signal)])
+    }
+    state = startRun(program, performance.now())
+    for await (const frame of ask(inputs, { include: { reasoning, usage: json }, signal })) {
       state = reduceRun(state, frame, performance.now())
-      if (options.json) process.stdout.write(`${harmlessJson(frame)}\n`)
-      else if (board) board.show(state)
-      else plain.take(frame)
+      board ??= drawn()
+      board?.show(state)
+      if (json) process.stdout.write(`${harmlessJson(frame)}\n`)
+      else if (!board) plain.take(frame)
     }
+    if (state.prediction) answer = answerOf(program, state.prediction)
   } catch (error) {
-    state = endRun(
-      state,
-      error instanceof IncompleteStreamError ? 'incomplete' : 'stopped',
-      performance.now(),
-    )
-    if (error instanceof RefusedError && error.faults.length > 0) {
-      throw faultsOf(source.program, error.faults, inputs)
-    }
+    const phase = error instanceof IncompleteStreamError ? 'incomplete' : 'stopped'
+    state &&= endRun(state, phase, performance.now())
+    if (error instanceof RefusedError && error.faults.length > 0) throw faultsOf(program, error, inputs)
     throw error
   } finally {
-    board?.show(endRun(state, 'stopped', performance.now()))
-    board?.end()
+    if (state) board?.show(endRun(state, 'stopped', performance.now()))
+    board?.end(textAnswer && answer)
+    board = undefined
   }
   if (signal.aborted) return
   // Without --url, whoever asks also runs the process, and can change more than a client can.
   if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
-  if (state.prediction && !options.json) writeAnswer(answerOf(source.program, state.prediction), drawable)
+  if (answer === undefined || json || textAnswer) return
+  if (terminal && process.stdout.isTTY) say('\n')
+  writeAnswer(answer)
 }
 
-/** The answer's field, if the program names one among its outputs; else all of the prediction as JSON. */
-function answerOf({ answer }: ProgramDescription, prediction: Readonly<Record<string, unknown>>): string {
-  const value = answer && prediction[answer.field]
-  return typeof value === 'string' ? value : JSON.stringify(prediction, null, 2)
-}
-
-/** Plain text, so that it stays in the terminal's scrollback. */
-function writeAnswer(answer: string, drawable: boolean): void {
-  process.stdout.write(`${drawable ? '\n' : ''}${harmlessText(answer)}\n`)
+/** Rejects with the signal's reason as soon as it aborts. */
+async function abortOf(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
 }
 
 /** The run's own error frame, as one line. */

@@ -1,59 +1,58 @@
 /**
- * A run on a terminal: a row for each lane, redrawn where it is. It shows the end of each text, cut to the terminal's
- * width in columns, not characters.
+ * A run on a terminal: a row for each lane, redrawn where it is. As soon as the answer is written, it stands below as a
+ * text. The lanes that are done are then one line, and once nothing else is running, they and the answer's first lines
+ * scroll away.
  */
 import type { WriteStream } from 'node:tty'
-import { styleText } from 'node:util'
-import cliTruncate from 'cli-truncate'
-import { createLogUpdate } from 'log-update'
-import stringWidth from 'string-width'
-import type { Lane, LanePhase, RunState } from '../client/index.ts'
+import type { Lane, ProgramDescription, RunState } from '../client/index.ts'
+import { AnswerText } from './answer-text.ts'
 import { harmlessLine } from './harmless.ts'
+import { LiveRegion } from './live-region.ts'
+import { notesOf } from './notes.ts'
+import { type Paint, paintFor } from './paint.ts'
+import { doneLine, fittingRows, headOf, type Look, rowsOf, workLine } from './rows.ts'
 
 /** Milliseconds between drawings: fast enough for a spinner, however fast tokens come. */
 const FRAME_MS = 80
 
-const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
-
-type Style = Parameters<typeof styleText>[0]
-
-const ENDS: Readonly<Record<'done' | 'failed' | 'stopped', [icon: string, style: Style]>> = {
-  done: ['✔', 'green'],
-  failed: ['✖', 'red'],
-  stopped: ['✖', 'yellow'],
+export type BoardOptions = {
+  /** Whether each lane has a second row, with its reasoning. */
+  readonly reasoning: boolean
+  /** The field that is shown as a text. Without one, lanes have their rows to the end. */
+  readonly answer: ProgramDescription['answer']
 }
-
-/**
- * DECAWM: whether text beyond the last column continues on the next line. Terminals disagree about the width of some
- * emoji, and a row that takes two lines instead of one would spoil the board.
- */
-const WRAP_OFF = '\u001b[?7l'
-const WRAP_ON = '\u001b[?7h'
 
 export class Board {
   readonly #terminal: WriteStream
-  readonly #reasoning: boolean
-  readonly #update: ReturnType<typeof createLogUpdate>
+  readonly #options: BoardOptions
+  readonly #region: LiveRegion
+  readonly #paint: Paint
   readonly #timer: NodeJS.Timeout
-  #state: RunState
-  #lines: string[] = []
+  readonly #answer: AnswerText
+  readonly #createdAt = performance.now()
+  /** Lines that the next drawing leaves above the region. */
+  #above: string[] = []
+  /** The lanes that stand above the region, each attempt for itself. Undefined while they are all in it. */
+  #left: Set<string> | undefined
+  #state: RunState | undefined
   #tick = 0
-  readonly #onResize = () => this.#redraw()
-  readonly #onExit = () => this.#terminal.write(WRAP_ON)
+  readonly #onResize = () => {
+    this.#region.clear()
+    this.#draw()
+  }
 
-  /** @param reasoning whether each lane has a second row, with its reasoning */
-  constructor(terminal: WriteStream, state: RunState, { reasoning }: { reasoning: boolean }) {
+  /** Says that the model is loaded, until there is a run to show. */
+  constructor(terminal: WriteStream, options: BoardOptions) {
     this.#terminal = terminal
-    this.#state = state
-    this.#reasoning = reasoning
-    this.#update = createLogUpdate(terminal)
+    this.#options = options
+    this.#region = new LiveRegion(terminal)
+    this.#paint = paintFor(terminal)
+    this.#answer = new AnswerText(this.#paint)
     this.#timer = setInterval(() => {
       this.#tick++
       this.#draw()
     }, FRAME_MS)
     terminal.on('resize', this.#onResize)
-    process.once('exit', this.#onExit)
-    terminal.write(WRAP_OFF)
     this.#draw()
   }
 
@@ -62,111 +61,117 @@ export class Board {
     this.#state = state
   }
 
-  /** Draws the run's last state, leaves it there, and gives the cursor back. */
-  end(): void {
+  /** Says something beside the run, in a line above it. */
+  say(line: string): void {
+    this.#above.push(harmlessLine(line))
+  }
+
+  /**
+   * Leaves the run's last state on the terminal, and gives the cursor back.
+   *
+   * @param answer stands below it; undefined is what has been written so far
+   */
+  end(answer: string | undefined): void {
     clearInterval(this.#timer)
     this.#terminal.off('resize', this.#onResize)
-    this.#draw()
-    this.#update.done()
-    this.#terminal.write(WRAP_ON)
-    process.off('exit', this.#onExit)
+    this.#region.draw([], this.#state ? this.#lastLines(this.#state, answer) : this.#above)
+    this.#region.end()
   }
 
   #draw(): void {
-    this.#lines = this.#rows()
-    this.#update(this.#lines.join('\n'))
+    const lines = this.#state
+      ? this.#lines(this.#state)
+      : [workLine('Loading the model…', this.#createdAt, this.#look)]
+    this.#region.draw(lines, this.#above)
+    this.#above = []
   }
 
-  /** A narrower terminal has wrapped the rows, so all lines that they take up now are cleared first. */
-  #redraw(): void {
+  get #look(): Look {
     const { columns } = this.#terminal
-    const taken = this.#lines.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / columns)),
-      0,
-    )
-    this.#terminal.write(`\u001b[${taken}A\r\u001b[J`)
-    this.#update.done()
-    this.#draw()
+    return { columns, paint: this.#paint, tick: this.#tick, reasoning: this.#options.reasoning }
   }
 
-  #rows(): string[] {
-    const labels = this.#state.lanes.map(labelOf)
-    const width = Math.max(...labels.map((label) => stringWidth(label)))
-    return this.#state.lanes.flatMap((lane, index) => {
-      const label = (labels[index] as string).padEnd(width)
-      const rows = [
-        this.#row(this.#icon(lane.phase), label, timeOf(lane), textOf(lane), lane.phase === 'failed'),
-      ]
-      const thoughts = lane.fields.reasoning?.text
-      if (this.#reasoning && thoughts)
-        rows.push(this.#row(' ', ' '.repeat(width), 'why', thoughts, false, 'dim'))
-      return rows
-    })
-  }
+  #lines(state: RunState): string[] {
+    const { height } = this.#region
+    const writer = this.#writerOf(state)
+    if (writer) this.#take(textOf(writer, this.#options), false)
+    else if (this.#answer.hasLeft) this.#take('', false)
 
-  #row(
-    icon: string,
-    label: string,
-    time: string,
-    text: string,
-    fails: boolean,
-    style: Style = 'reset',
-  ): string {
-    const columns = this.#terminal.columns || 80
-    const head = `${icon} ${label} ${time.padStart(7)}  `
-    const room = columns - 1 - stringWidth(head) // one column free, or terminals wrap
-    const painted = this.#paint(fails ? 'red' : style, cut(text, room))
-    return room < 1
-      ? cliTruncate(head, Math.max(1, columns - 1))
-      : `${icon} ${label} ${this.#paint('dim', time.padStart(7))}  ${painted}`
-  }
+    const others = state.lanes.filter((lane) => lane !== writer && !this.#left?.has(keyOf(lane)))
+    if (!writer) return fittingRows(others, this.#look, height)
 
-  #icon(phase: LanePhase): string {
-    if (phase === 'pending') return this.#paint('dim', '·')
-    if (phase === 'waiting' || phase === 'streaming') {
-      return this.#paint('cyan', SPINNER[this.#tick % SPINNER.length] as string)
+    const text = this.#answer.lines(this.#look.columns - 1)
+    const head = headOf(writer, this.#look)
+    if (this.#left || !others.some(isWriting)) {
+      this.#leave(others.filter(isOver))
+      // What stays in the region can still be taken back, and a resize can draw it anew.
+      const kept = Math.max(1, Math.floor(height / 2))
+      const excess = Math.max(0, text.length - kept)
+      this.#above.push(...this.#answer.take(excess))
+      const running = others.filter(isAtWork)
+      const room = height - (text.length - excess) - 2
+      const rows = room > 0 ? fittingRows(running, this.#look, room) : []
+      return [...text.slice(excess), '', ...rows, head]
     }
-    const [icon, style] = ENDS[phase]
-    return this.#paint(style, icon)
+    const rows = [
+      ...doneLine(others.filter(isDone), this.#look),
+      ...rowsOf(others.filter(isFailed), this.#look),
+      ...fittingRows(others.filter(isAtWork), this.#look, Math.max(1, Math.floor(height / 2))),
+    ].slice(-Math.max(1, height - 3))
+    const room = height - rows.length - 1
+    return [...rows, '', ...(room > 0 ? text.slice(-room) : [])]
   }
 
-  #paint(style: Style, text: string): string {
-    return style === 'reset' ? text : styleText(style, text, { stream: this.#terminal })
+  #lastLines(state: RunState, answer: string | undefined): string[] {
+    const notes = notesOf(state).map((note) => this.#paint('yellow', `▲ ${note}`))
+    const writer = this.#writerOf(state)
+    if (!writer && answer === undefined) {
+      const rest = state.lanes.filter((lane) => !this.#left?.has(keyOf(lane)))
+      return [...this.#above, ...rowsOf(rest, this.#look), ...notes]
+    }
+    this.#take(answer ?? (writer ? textOf(writer, this.#options) : ''), true)
+    const others = state.lanes.filter((lane) => lane !== writer && !this.#left?.has(keyOf(lane)))
+    const wasLeft = this.#left !== undefined
+    if (!wasLeft) this.#leave(others.filter(isOver))
+    const { length } = this.#answer.lines(this.#look.columns - 1)
+    const text = this.#answer.take(length)
+    const late = wasLeft ? others.filter((lane) => lane.startedAt !== undefined) : []
+    const writerRow = writer ? [headOf(writer, this.#look)] : []
+    const below = [...rowsOf(late, this.#look), ...writerRow, ...notes]
+    return [...this.#above, ...text, ...(below.length > 0 ? ['', ...below] : [])]
+  }
+
+  /** Writes down for good what the lanes came to, and leaves a blank line before the answer. */
+  #leave(lanes: readonly Lane[]): void {
+    if (this.#left) return
+    this.#left = new Set(lanes.map(keyOf))
+    const others = lanes.filter((lane) => !isDone(lane) && lane.startedAt !== undefined)
+    const lines = [...doneLine(lanes.filter(isDone), this.#look), ...rowsOf(others, this.#look)]
+    this.#above.push(...lines, ...(lines.length > 0 ? [''] : []))
+  }
+
+  /** Sets the answer's text, and says so where what has scrolled away is void. */
+  #take(text: string, isOver: boolean): void {
+    if (this.#answer.set(text, isOver)) return
+    this.#above.push(this.#paint('yellow', '▲ What stands above is void: the answer begins anew.'), '')
+  }
+
+  /** The lane that writes the answer, once it does: its last call. */
+  #writerOf({ lanes }: RunState): Lane | undefined {
+    const { answer } = this.#options
+    if (!answer) return undefined
+    return lanes.findLast((lane) => lane.predictor === answer.predictor && textOf(lane, this.#options) !== '')
   }
 }
 
-/** At the end, which is what stays in view. */
-const WENT_ON = '(the run goes on without it)'
+const textOf = ({ fields }: Lane, { answer }: BoardOptions) => (answer && fields[answer.field]?.text) || ''
 
-function labelOf({ predictor, call, attempt }: Lane): string {
-  const name = call === 1 ? predictor : `${predictor} ${call}`
-  return attempt === 1 ? `[${name}]` : `[${name}, attempt ${attempt}]`
-}
+const keyOf = ({ predictor, call, attempt }: Lane) => `${predictor} ${call} ${attempt}`
 
-/** Time since the lane could begin: waiting for its model counts, waiting for other lanes doesn't. */
-function timeOf({ startedAt, endedAt }: Lane): string {
-  return startedAt === undefined
-    ? ''
-    : `${(((endedAt ?? performance.now()) - startedAt) / 1000).toFixed(1)} s`
-}
-
-/** What the lane shows: its error, else its newest text, else what it is waiting for. */
-function textOf({ phase, message, failedAlone, fields, waitsFor }: Lane): string {
-  if (phase === 'failed') return failedAlone ? `${message ?? ''} ${WENT_ON}`.trim() : (message ?? '')
-  const texts = Object.entries(fields).flatMap(([name, { text }]) => (name === 'reasoning' ? [] : [text]))
-  const newest = texts.findLast((text) => text !== '')
-  if (newest !== undefined) return newest
-  return phase === 'pending'
-    ? `waits for ${waitsFor.join(' and ')}`
-    : phase === 'stopped'
-      ? ''
-      : (message ?? '')
-}
-
-/** The end of a text, in this many columns. */
-function cut(text: string, columns: number): string {
-  if (columns < 1) return ''
-  // Only what may be visible is measured. If this splits a character, the part is cut off below anyway.
-  const tail = text.length > columns * 8 ? text.slice(-columns * 8) : text
-  return cliTruncate(harmlessLine(tail).trim(), columns, { position: 'start' })
-}
+const isDone = ({ phase }: Lane) => phase === 'done'
+const isFailed = ({ phase }: Lane) => phase === 'failed'
+const isWriting = ({ phase }: Lane) => phase === 'streaming'
+const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
+/** Not those that nothing has been heard of: the program may have no use for them. */
+const isAtWork = ({ phase, message }: Lane) =>
+  phase === 'streaming' || (phase === 'waiting' && message !== undefined)

@@ -1,5 +1,11 @@
 /** The command line and standard input -> the program's inputs; and what is wrong with inputs, a line for each fault. */
-import { type Fault, inputsOf, type ProgramDescription, type ProgramInput, placeOf } from '../client/index.ts'
+import {
+  inputsOf,
+  type ProgramDescription,
+  type ProgramInput,
+  placeOf,
+  type RefusedError,
+} from '../client/index.ts'
 import { harmlessLine } from './harmless.ts'
 import { type Options, UsageError } from './options.ts'
 
@@ -46,8 +52,12 @@ export async function readInputs(
   throw new InputsError([...lines, how].join('\n'))
 }
 
-/** The faults of a refusal, each with the input's name and type. */
-export function faultsOf(program: ProgramDescription, faults: readonly Fault[], inputs: Inputs): InputsError {
+/** The faults of a refusal, each with the input's name and type; and how many more there are, if its message says so. */
+export function faultsOf(
+  program: ProgramDescription,
+  { faults, message }: Pick<RefusedError, 'faults' | 'message'>,
+  inputs: Inputs,
+): InputsError {
   const wanted = inputsOf(program)
   const lines = faults.map((fault) => {
     const { input, where } = placeOf(fault, inputs)
@@ -55,7 +65,8 @@ export function faultsOf(program: ProgramDescription, faults: readonly Fault[], 
     const label = known ? labelOf(known) : (input ?? 'the inputs')
     return harmlessLine([label, where, fault.detail].filter((part) => part !== '').join(': '))
   })
-  return new InputsError(lines.join('\n'))
+  const [more] = /… and (?:at least )?[\d,]+ more(?=\.$)/.exec(message) ?? []
+  return new InputsError([...lines, ...(more === undefined ? [] : [more])].join('\n'))
 }
 
 /** A service elsewhere may have any names. */

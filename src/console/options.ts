@@ -6,8 +6,8 @@ export const USAGE = `Usage: npm run ask -- [options] "question"
        npx tributary ask [options] [mine.ts] "question"
 
 Runs a program on a question and shows what each of its predictors writes, as it is written. On a terminal
-that is a board with a row for each; elsewhere the answer alone goes to standard output, and the rest to
-standard error. Without a question, it is read from standard input.
+that is a board with a row for each, and the answer below it; elsewhere the answer alone goes to standard
+output, and the rest to standard error. Without a question, it is read from standard input.
 
 The question is the program's input of that name, or its only required text. A program with other inputs takes
 them as --input, and reads from standard input what is still missing, as a JSON object.
@@ -18,7 +18,7 @@ Options:
   --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
   --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
-  --json                  print the frames, one a line
+  --json                  print the frames, one a line, with those about usage
   --help                  print this
 
 The environment and .env choose the model that answers; see .env.example. TRIBUTARY_API_KEY is the key for --url,

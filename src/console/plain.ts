@@ -1,6 +1,7 @@
 /** A run without a terminal to draw on: each field once, when it closes, as text with a label. */
 import type { Frame, ResetFrame, StatusFrame, TokenFrame } from '../client/index.ts'
 import { harmlessText } from './harmless.ts'
+import { notesOf } from './notes.ts'
 
 /** A call that has begun to write. */
 type Lane = { readonly label: string; readonly fields: Map<string, string> }
@@ -18,6 +19,7 @@ export class PlainLog {
     if (frame.type === 'status') this.#takeStatus(frame)
     else if (frame.type === 'token') this.#takeToken(frame)
     else if (frame.type === 'reset') this.#takeBack(frame)
+    else if (frame.type === 'prediction') for (const note of notesOf(frame)) this.#write(`${note}\n`)
   }
 
   #takeToken({ predictor, call = 1, field, chunk, is_last }: TokenFrame): void {

@@ -21,18 +21,29 @@ export type Source = {
   /** Which model answers, for people. */
   readonly model: string
   readonly program: ProgramDescription
-  /** Loads the model, if it runs in this process. */
-  readonly load: () => Promise<void>
+  /**
+   * Checks the inputs, if that can be done before a run.
+   *
+   * @throws RefusedError if they aren't what the program takes
+   */
+  readonly check: (inputs: Inputs) => void
+  /** Loads the model, if there is one to load. */
+  readonly load: (() => Promise<void>) | undefined
   /**
    * Runs the program. The signal ends the run, and nothing of it is left when the frames end.
    *
    * @throws RefusedError if the inputs aren't what the program takes
    */
-  readonly ask: (inputs: Readonly<Record<string, unknown>>, options: AskOptions) => AsyncIterable<Frame>
+  readonly ask: (inputs: Inputs, options: AskOptions) => AsyncIterable<Frame>
   readonly close: () => Promise<void>
 }
 
-export type AskOptions = { readonly reasoning: boolean; readonly signal: AbortSignal }
+type Inputs = Readonly<Record<string, unknown>>
+
+export type AskOptions = {
+  readonly include: { readonly reasoning: boolean; readonly usage: boolean }
+  readonly signal: AbortSignal
+}
 
 /**
  * A program in this process, with the model that the environment asks for.
@@ -53,18 +64,20 @@ export async function thisProcess(
   const { lm, programs, runs } = await compose(config, { log, signal })
   const { name, program } = isFile || wanted === undefined ? programs.default : named(wanted, programs)
   const limits = inputLimitsOf(config)
+  const checked = (given: Inputs) => {
+    const faults = new Faults()
+    const inputs = checkInputs(program.inputs, given, limits, faults)
+    refuseOtherKeys(given, namesOf(program.inputs), faults)
+    if (faults.count === 0) return inputs
+    throw new RefusedError(`${faults}.`, { status: 400, code: 'bad_body', faults: faults.named })
+  }
   return {
     model: modelName(lm.model),
     program: describe(name, program, limits),
-    load: async () => lm.load?.(),
-    async *ask(given, { reasoning, signal }) {
-      const faults = new Faults()
-      const inputs = checkInputs(program.inputs, given, limits, faults)
-      refuseOtherKeys(given, namesOf(program.inputs), faults)
-      if (faults.count > 0) {
-        throw new RefusedError(`${faults}.`, { status: 400, code: 'bad_body', faults: faults.named })
-      }
-      const run = runs.start(program, inputs, { id: randomUUID(), include: { reasoning } })
+    check: checked,
+    load: lm.load && (async () => lm.load?.()),
+    async *ask(given, { include, signal }) {
+      const run = runs.start(program, checked(given), { id: randomUUID(), include })
       const onAbort = () => run.abort(signal.reason)
       signal.addEventListener('abort', onAbort)
       if (signal.aborted) onAbort()
@@ -82,6 +95,9 @@ export async function thisProcess(
     close: async () => lm.close?.(),
   }
 }
+
+/** What can be included, by its name in a request. */
+const EXTRA = ['reasoning', 'usage'] as const
 
 /** @throws UsageError that lists the names that there are */
 function named(name: string, { all }: Programs): NamedProgram {
@@ -110,9 +126,19 @@ export async function service(
   return {
     model: await modelOf(url, apiKey, signal),
     program: description,
-    load: async () => {},
-    ask: (inputs, { reasoning, signal }) =>
-      streamRun({ url, inputs, program, apiKey, signal, ...(reasoning && { include: ['reasoning'] }) }),
+    check: () => {}, // the service does
+    load: undefined,
+    ask: (inputs, { include, signal }) => {
+      const wanted = EXTRA.filter((one) => include[one])
+      return streamRun({
+        url,
+        inputs,
+        program,
+        apiKey,
+        signal,
+        ...(wanted.length > 0 && { include: wanted }),
+      })
+    },
     close: async () => {},
   }
 }

@@ -12,7 +12,7 @@ import { type CallContext, callPredictor } from './call.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { asRunError, RunError } from './errors.ts'
 import { excerpt } from './fault.ts'
-import { type LM, lmFor } from './lm.ts'
+import { type LM, lmFor, writtenIn } from './lm.ts'
 import { mayBeCuredByAsking, mayBeCuredElsewhere } from './recovery.ts'
 import type { Said } from './said.ts'
 
@@ -143,7 +143,7 @@ class Attempts {
         for await (const deltas of lm.stream([...messages, ...attempts.#turns], options)) {
           for (const delta of deltas) {
             if (delta.type === 'text') attempts.#text += delta.text
-            if (delta.type === 'text' || delta.type === 'reasoning') attempts.#hasBegun = true
+            if (writtenIn(delta) !== '') attempts.#hasBegun = true
           }
           yield deltas
         }

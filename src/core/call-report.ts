@@ -1,4 +1,4 @@
-/** Which call of a run it was, and what it took. */
+/** Which call of a run it was, and its cost. */
 import type { Predictor } from './predictor.ts'
 
 /** Which predictor of the program is called, and which call of it in this run that is, from 1. */
@@ -15,7 +15,7 @@ export type CallReport = {
   readonly predictor: string
   readonly call: number
   chars: number
-  /** As the upstream counts them; where it doesn't say, the deltas that it sent. */
+  /** As the upstream counts them; or the number of deltas if it doesn't report any. */
   tokens: number
   retries: number
   /** How often the call began: once, and once more after each `reset` or unseen failure that took an attempt. */

@@ -4,7 +4,7 @@
  */
 import { follow } from '../async/follow.ts'
 import type { Adapter, Values } from './adapters/adapter.ts'
-import { adapterFor, adapters } from './adapters/adapters.ts'
+import { adaptersFor } from './adapters/adapters.ts'
 import type { AdapterName } from './adapters/names.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { Completion, type Include } from './completion.ts'
@@ -28,7 +28,7 @@ export type CallContext = {
 /** Sends frames, in order. Gives a promise only when the reader must be waited for: the back-pressure. */
 export type Emit = (frames: readonly Frame[]) => Promise<void> | undefined
 
-/** Milliseconds for which a completion that is over is read on for its usage, where that is included. */
+/** Milliseconds to keep reading after a completion is over, for its usage. */
 const USAGE_MS = 500
 
 /**
@@ -47,15 +47,18 @@ export async function callPredictor(
   const began = performance.now()
   const elapsed = () => Math.round(performance.now() - began)
   try {
-    const complete = async (adapter: Adapter) => {
+    const complete = async (adapter: Adapter, ...others: readonly Adapter[]): Promise<Values> => {
       const completion = new Completion(adapter, site, run.include, report, elapsed)
-      await read(completion, run, site, adapter, inputs)
+      try {
+        await read(completion, run, site, adapter, inputs)
+      } catch (thrown) {
+        const [next, ...more] = others
+        if (thrown instanceof FormRefused && next) return complete(next, ...more)
+        throw thrown
+      }
       return completion.values()
     }
-    return await complete(adapterFor(site.predictor, run.adapter, run.lm)).catch((thrown) => {
-      if (thrown instanceof FormRefused) return complete(adapters.chat)
-      throw thrown
-    })
+    return await complete(...adaptersFor(site.predictor, run.adapter, run.lm))
   } catch (thrown) {
     if (run.signal.aborted) throw run.signal.reason // the run's end, whatever the call made of it
     throw asRunError(thrown).at(site.name)
@@ -64,7 +67,7 @@ export async function callPredictor(
   }
 }
 
-/** Asks the LM and sends what becomes of its deltas, until the completion is over. */
+/** Asks the LM and sends the frames made from its deltas, until the completion is over. */
 async function read(
   completion: Completion,
   run: CallContext,
@@ -84,6 +87,7 @@ async function read(
       signal,
       usage: include.usage,
       settings: asking.settings,
+      tools: predictor.toolCalling?.tools,
     }
     for await (const deltas of lm.stream(adapter.prompt(predictor, inputs), options)) {
       const frames = completion.take(deltas)

@@ -1,4 +1,4 @@
-/** One completion: deltas -> frames, and the fields' values. Its state is the call's, and gone with it. */
+/** One completion: deltas -> frames, and the fields' values. Its state belongs to one call. */
 
 import type { Adapter, CompletionParser, FieldChunk, Values } from './adapters/adapter.ts'
 import type { CallReport, Site } from './call-report.ts'
@@ -6,7 +6,7 @@ import { RunError } from './errors.ts'
 import { Faults } from './fault.ts'
 import { REASONING } from './format.ts'
 import type { Frame } from './frame.ts'
-import type { Delta } from './lm.ts'
+import { type Delta, writtenIn } from './lm.ts'
 import { readValue } from './typed-value.ts'
 import { ValueReader } from './value-reader.ts'
 
@@ -62,7 +62,7 @@ export class Completion {
     if (!fault && missing.length > 0) {
       const names = missing.map((name) => `'${name}'`).join(', ')
       const message = this.#report.truncated
-        ? `The model reached its token limit before it came to ${names}.`
+        ? `The model reached its token limit before it wrote ${names}.`
         : `The model left out ${names}, which it was asked for.`
       throw new RunError('upstream_format', { message })
     }
@@ -89,6 +89,10 @@ export class Completion {
         this.#count(delta.text)
         this.#addChunks(this.#parser.think(delta.text))
         break
+      case 'tool_call':
+        this.#count(writtenIn(delta))
+        if (this.#parser.call) this.#addChunks(this.#parser.call(delta))
+        break
       case 'wait':
         if (delta.reason === 'rate_limit' || delta.reason === 'retry') this.#report.retries++
         // A retry after a failure takes a moment; only what a person would wonder about gets a status.
@@ -103,7 +107,7 @@ export class Completion {
     this.hasFinished = true
     if (!this.isOver) {
       this.#report.truncated = reason === 'length'
-      this.#end()
+      this.#end(this.#report.truncated)
     }
     if (!usage) return
     this.#report.tokens = usage.outputTokens
@@ -119,16 +123,16 @@ export class Completion {
     })
   }
 
-  #end(): void {
+  #end(isCut = false): void {
     this.isOver = true
-    this.#addChunks(this.#parser.end())
+    this.#addChunks(this.#parser.end(isCut))
   }
 
   #addChunks(chunks: readonly FieldChunk[]): void {
     const { name: predictor, call } = this.#site
     for (const { field, chunk, isLast } of chunks) {
       if (field === REASONING && !this.#include.reasoning) continue
-      // Spelled out for what nearly every call is: there are thousands of these.
+      // Written out for first calls, the common case: there are thousands of these.
       if (call === 1) this.#frames.push({ type: 'token', field, predictor, chunk, is_last: isLast })
       else this.#frames.push({ type: 'token', field, ...this.#origin, chunk, is_last: isLast })
       if (this.#values) this.#addValues(field, chunk, isLast)

@@ -1,10 +1,10 @@
 /**
- * Every way in which a run can end badly: a code, whether asking again may help, and a sentence. The sentences go to
+ * Every error that can end a run: a code, whether asking again may help, and a sentence. The sentences go to
  * clients, so they name what a client can change, and hold no key, no address, no variable and no inner name. What
  * whoever runs the service can change is the `remedy`, which goes to the log with the failure's `cause`.
  */
 
-type Ending = {
+type ErrorKind = {
   readonly retryable: boolean
   readonly message: string
   readonly remedy?: string
@@ -40,7 +40,7 @@ export const errorCodes = {
   },
   upstream_bad_response: {
     retryable: false,
-    message: "The endpoint's answer isn't a stream of chat completion chunks.",
+    message: "The model's endpoint sent something other than a stream of chat completion chunks.",
     remedy: 'Check OPENAI_BASE_URL.',
   },
   upstream_timeout: {
@@ -90,7 +90,7 @@ export const errorCodes = {
     ofTheRun: true,
   },
   client_closed: { retryable: true, message: 'The client went away.', loggedOnly: true, ofTheRun: true },
-} as const satisfies Record<string, Ending>
+} as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof errorCodes
 
@@ -100,8 +100,8 @@ export type ErrorCode = keyof typeof errorCodes
  * @param code as in an error frame
  */
 export function remedyOf(code: string): string | undefined {
-  const endings: Readonly<Record<string, Ending>> = errorCodes
-  return endings[code]?.remedy
+  const kinds: Readonly<Record<string, ErrorKind>> = errorCodes
+  return kinds[code]?.remedy
 }
 
 /** The codes that a client can see in an error frame: all but those that only the log knows. */
@@ -116,15 +116,15 @@ export type ErrorDetails = {
   readonly cause?: unknown
   /** Seconds until asking again makes sense, where the upstream said so. */
   readonly retryAfter?: number | undefined
-  /** Where it isn't as the code says: a spent quota, unlike other limits, doesn't let go. */
+  /** If it differs from the code's default: a spent quota doesn't pass by itself. */
   readonly retryable?: boolean | undefined
   /** The predictor whose call failed; unset where the run as a whole did. */
   readonly predictor?: string | undefined
 }
 
 /**
- * A run's failure. An LM throws it for every end but a good one; a signal carries it as its reason. It never changes:
- * one instance may be thrown into several runs at once, such as a model that can't be loaded.
+ * The error that ends a run. An LM throws it for every end but a good one; a signal carries it as its reason. It never
+ * changes: one instance may be thrown into several runs at once, such as a model that can't be loaded.
  */
 export class RunError extends Error {
   override readonly name = 'RunError'
@@ -156,7 +156,7 @@ export class RunError extends Error {
 
 /** Whether a run can go on without the part that failed of it. What is wrong in the program itself isn't a part's. */
 export function mayFailAlone({ code }: RunError): boolean {
-  const ending: Ending = errorCodes[code]
+  const ending: ErrorKind = errorCodes[code]
   return !ending.ofTheRun
 }
 

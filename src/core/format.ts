@@ -7,14 +7,19 @@
 export const REASONING = 'reasoning'
 export type Reasoning = typeof REASONING
 
-/** The first field of each turn of a tool loop. */
+/** The fields of each turn of a tool loop, in order. */
 export const NEXT_THOUGHT = 'next_thought'
+export const NEXT_TOOL_NAME = 'next_tool_name'
+export const NEXT_TOOL_ARGS = 'next_tool_args'
 
-/** The marker's name that ends a completion, so no field can be called by it. */
+/** The tool name that ends a tool loop. */
+export const FINISH = 'finish'
+
+/** The marker's name that ends a completion, so no field can have this name. */
 export const COMPLETED = 'completed'
 
 /** The marker that opens a field, or with {@link COMPLETED} ends the completion. */
 export const marker = (name: string): string => `[[ ## ${name} ## ]]`
 
-/** Whether a field, a predictor or a module can be called so: markers and frames hold names as they are. */
+/** Whether a field, a predictor or a module can have this name: markers and frames hold names as they are. */
 export const isName = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text)

@@ -1,6 +1,6 @@
 /**
  * The protocol's frames as one union, terminal members last, with the wire's own names: encoding one is nothing but
- * JSON. Types alone, so that a client can have them without the service; `schemas.ts` holds the same as schemas.
+ * JSON. Types alone, so that a client can have them without the service; `schemas.ts` has the same as schemas.
  */
 
 export type Frame =

@@ -24,7 +24,7 @@ export function checkTurns(turns: History, at: string, { inputs, outputs }: Name
     const keys = Object.keys(turn)
     for (const key of keys) {
       if (asked.includes(key) || answered.includes(key)) continue
-      faults.add(`${at}/${index}${step(key)}`, 'this key is not known; leave it out')
+      faults.add(`${at}/${index}${step(key)}`, 'unknown key; leave it out')
     }
     const isWhole = [asked, answered].every((names) => keys.some((key) => names.includes(key)))
     if (!isWhole)

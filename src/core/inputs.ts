@@ -42,7 +42,7 @@ export function checkInputs(
 /** @param faults gets each key of the object that is none of these */
 export function refuseOtherKeys(given: object, known: readonly string[], faults: Faults): void {
   for (const key of Object.keys(given)) {
-    if (!known.includes(key)) faults.add(step(key), 'this key is not known; leave it out')
+    if (!known.includes(key)) faults.add(step(key), 'unknown key; leave it out')
   }
 }
 

@@ -11,15 +11,18 @@ import { REASONING, type Reasoning } from './format.ts'
 import { type Field, namesOf, type Signature, type SignatureOptions, signature } from './signature.ts'
 import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { type Terms, type TermsOptions, termsOf } from './terms.ts'
+import type { ToolCalling } from './tool-definition.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a predictor of any signature takes what that says, which no type can say
 export type Predictor<In = any, Out = any, Required extends boolean = boolean> = Signature<In, Out> & {
   readonly kind: 'predictor'
   readonly terms: Terms<Required>
-  /** What the model is to do, in place of the sentence that follows from the field names. */
+  /** What the model is to do, instead of the sentence that follows from the field names. */
   readonly instructions: string | undefined
   /** The format of its completions; undefined where the service decides. */
   readonly adapter: AdapterName | undefined
+  /** What its model calls where the endpoint has tool calling of its own. It then writes the fields of a tool loop's turn. */
+  readonly toolCalling?: ToolCalling | undefined
   /** Worked examples: earlier turns of the conversation. Each has a value for one input and one output at least. */
   readonly demos: readonly Demo[]
   readonly asking: Asking
@@ -29,7 +32,7 @@ export type Predictor<In = any, Out = any, Required extends boolean = boolean> =
 
 export type PredictorOptions<In, Out, T = NoTypes> = SignatureOptions<keyof In | keyof Out, T> &
   AskingOptions<Out> & {
-    /** What the model is to do, in place of the sentence that follows from the field names. */
+    /** What the model is to do, instead of the sentence that follows from the field names. */
     readonly instructions?: string
     /**
      * The format in which the model is to write: fields between markers, or one JSON object, which many endpoints can make

@@ -3,15 +3,14 @@
  * It is DSPy's ReAct, made of predictors and tools alone: the turns are calls of one predictor, the tools are lanes below
  * it, and a last predictor, `extract`, writes the outputs.
  */
-import { z } from 'zod'
 import type { Values } from './adapters/adapter.ts'
 import type { Composed, Lanes } from './composed.ts'
 import { RunError } from './errors.ts'
 import { excerpt, Faults, step } from './fault.ts'
-import { type FieldType, named, SIMPLE, STR } from './field-type.ts'
-import { NEXT_THOUGHT } from './format.ts'
-import { jsonSchemaOf } from './json-schema.ts'
-import { chainOfThought, make, type Predictor, type PredictorOptions, type Reasoned } from './predictor.ts'
+import { type FieldType, SIMPLE } from './field-type.ts'
+import { FINISH, NEXT_THOUGHT, NEXT_TOOL_ARGS, NEXT_TOOL_NAME } from './format.ts'
+import { chainOfThought, make, type PredictorOptions, type Reasoned } from './predictor.ts'
+import { TRAJECTORY, trajectoryField, turnPredictor } from './react-turn.ts'
 import { type Field, namesOf } from './signature.ts'
 import type { AnyValues, InputsOf, NoTypes, OutputsOf, Readable, Types } from './signature-types.ts'
 import { type TermsOptions, termsOf } from './terms.ts'
@@ -19,12 +18,11 @@ import type { Tool } from './tool.ts'
 import { Trajectory } from './trajectory.ts'
 import { checkField, textOf } from './typed-value.ts'
 
-/** The tool name that ends the loop. */
-const FINISH = 'finish'
 /** The predictor that writes the outputs. */
 const EXTRACT = 'extract'
-const TRAJECTORY = 'trajectory'
 const TURNS = 'turns'
+
+const WAYS = ['text', 'native'] as const
 
 /** As many as DSPy allows. */
 const DEFAULT_TURNS = 20
@@ -43,6 +41,11 @@ export type ReactOptions<In, Out, T = NoTypes> = Omit<PredictorOptions<In, Reaso
   readonly tools: Readonly<Record<string, Tool>>
   /** Turns after which the outputs are written from what there is. Left out: 20. */
   readonly maxTurns?: number
+  /**
+   * Whether the model writes its calls as text, or by the endpoint's own tool calling where that is to be had. Left out:
+   * as text.
+   */
+  readonly toolCalls?: (typeof WAYS)[number]
 }
 
 /**
@@ -63,10 +66,13 @@ export function react<
   text: Readable<S, T>,
   options: ReactOptions<InputsOf<S, T>, OutputsOf<S, T>, T> & TermsOptions<Required>,
 ): Composed<InputsOf<S, T>, Acted<OutputsOf<S, T>>, NoInfer<Required>> {
-  const { tools, maxTurns = DEFAULT_TURNS, required, deadlineMs, ...rest } = options
+  const { tools, maxTurns = DEFAULT_TURNS, toolCalls = 'text', required, deadlineMs, ...rest } = options
   if (typeof tools !== 'object' || tools === null) throw new TypeError('A tool loop needs tools by name.')
   if (!Number.isInteger(maxTurns) || maxTurns < 1) {
     throw new TypeError(`The number of turns ${maxTurns} isn't a whole number from 1 on.`)
+  }
+  if (!WAYS.includes(toolCalls)) {
+    throw new TypeError(`A tool loop's \`toolCalls\` has to be one of ${WAYS.join(', ')}.`)
   }
   const taken = [FINISH, EXTRACT].find((name) => Object.hasOwn(tools, name))
   if (taken !== undefined)
@@ -79,7 +85,7 @@ export function react<
   const extract = make({ inputs: [...inputs, trajectoryField], outputs: answering.outputs }, rest as object)
   // What is checked is the answer.
   const { check: _, ...asking } = rest as PredictorOptions<AnyValues, AnyValues>
-  const first = turnPredictor(inputs, answering.outputs, tools, asking)
+  const first = turnPredictor({ inputs, outputs: answering.outputs }, tools, toolCalls === 'native', asking)
   const outputs = [...answering.outputs, turnsField]
   const own = namesOf([...first.inputs, ...first.outputs, ...outputs])
   const twice = own.find((name, at) => own.indexOf(name) !== at)
@@ -110,7 +116,6 @@ export function react<
   }
 }
 
-const trajectoryField: Field = { name: TRAJECTORY, type: STR }
 const turnsField: Field = { name: TURNS, type: SIMPLE.int as FieldType }
 
 /** @returns whether the model has finished */
@@ -126,8 +131,8 @@ async function takeTurn(
     return false
   }
   const thought = String(turn[NEXT_THOUGHT])
-  const name = bareName(String(turn.next_tool_name))
-  const args = turn.next_tool_args as Values
+  const name = bareName(String(turn[NEXT_TOOL_NAME]))
+  const args = turn[NEXT_TOOL_ARGS] as Values
   const isFinished = name === FINISH
   const observation = isFinished ? 'Completed.' : await observe(others, tools, name, args)
   trajectory.add({
@@ -165,66 +170,3 @@ async function observe(
 
 /** Some models write a name in quotes. */
 const bareName = (text: string) => text.replace(/^["'`](.*)["'`]$/s, '$1')
-
-function turnPredictor(
-  inputs: readonly Field[],
-  outputs: readonly Field[],
-  tools: Readonly<Record<string, Tool>>,
-  options: { readonly instructions?: string },
-): Predictor {
-  const names = [...Object.keys(tools), FINISH]
-  const list = (fields: readonly Field[]) =>
-    namesOf(fields)
-      .map((name) => `\`${name}\``)
-      .join(', ')
-  const wanted = list(outputs.slice(1)) // without `reasoning`
-  const lines = [
-    ...(options.instructions === undefined ? [] : [options.instructions, '']),
-    `You are an Agent. In each episode, you will be given the fields ${list(inputs)} as input. And you can see your past trajectory so far.`,
-    `Your goal is to use one or more of the supplied tools to collect any necessary information for producing ${wanted}.`,
-    '',
-    'To do this, you will interleave next_thought, next_tool_name, and next_tool_args in each turn, and also when finishing the task.',
-    'After each tool call, you receive a resulting observation, which gets appended to your trajectory.',
-    '',
-    'When writing next_thought, you may reason about the current situation and plan for future steps.',
-    'When selecting the next_tool_name and its next_tool_args, the tool must be one of:',
-    '',
-    ...Object.entries(tools).map(([name, tool], index) => `(${index + 1}) ${introduction(name, tool)}`),
-    `(${names.length}) ${FINISH}, whose description is <desc>Marks the task as complete. That is, signals that all information for producing the outputs, i.e. ${wanted}, are now available to be extracted.</desc>. It takes arguments {}.`,
-    'When providing `next_tool_args`, the value inside the field must be in JSON format',
-  ]
-  const turn = make(
-    {
-      inputs: [...inputs, trajectoryField],
-      outputs: [
-        { name: NEXT_THOUGHT, type: STR },
-        {
-          name: 'next_tool_name',
-          // A text and no Literal: a name that isn't one of these is the model's to correct, not the run's end.
-          type: { ...STR, schema: z.string().meta({ enum: names }) },
-          description: `one of ${names.join(', ')}`,
-        },
-        { name: 'next_tool_args', type: ARGUMENTS },
-      ],
-    },
-    { ...options, instructions: lines.join('\n') },
-  )
-  return { ...turn, terms: { ...turn.terms, required: false, failures: ['upstream_format'] } }
-}
-
-const ARGUMENTS = named('dict[str, Any]', z.record(z.string(), z.unknown()))
-
-function introduction(name: string, { description, inputs }: Tool): string {
-  const what =
-    description === undefined
-      ? ''
-      : `, whose description is <desc>${description.replaceAll('\n', ' ')}</desc>`
-  const args = inputs.map((field) => [
-    field.name,
-    {
-      ...jsonSchemaOf(field.type.schema, 'input'),
-      ...(field.description !== undefined && { description: field.description }),
-    },
-  ])
-  return `${name}${what}. It takes arguments ${JSON.stringify(Object.fromEntries(args))}.`
-}

@@ -1,6 +1,6 @@
 /**
  * The shapes of `frame.ts` and `description.ts` as schemas, with a sentence for each key: for the OpenAPI document
- * and for the tests. The compiler holds the two to each other.
+ * and for the tests. The compiler checks that the two agree.
  */
 import { z } from 'zod'
 import type { ProgramDescription } from './description.ts'
@@ -38,7 +38,7 @@ export const statusFrame = of<StatusFrame>()(
       phase: z
         .enum(['start', 'end', 'waiting', 'progress', 'failed'])
         .describe(
-          '`waiting`: in a queue, or until a rate limit lets go; the message says which. `progress`: what a tool says of its work. `failed`: the run goes on without it.',
+          '`waiting`: in a queue, or until a rate limit passes; the message says which. `progress`: what a tool says of its work. `failed`: the run goes on without it.',
         ),
       code: z.string().optional().describe('Of `failed`: what it failed of, as in an error frame.'),
     })
@@ -99,7 +99,7 @@ export const usageFrame = of<UsageFrame>()(
       first_token_ms: z.int().min(0).describe('From the start of the call to its first text or reasoning.'),
       duration_ms: z.int().min(0),
     })
-    .describe('What a call took. Only if included, and only where the upstream tells.'),
+    .describe('What a call took. Only if included, and only if the endpoint reports it.'),
 )
 
 export const resetFrame = of<ResetFrame>()(
@@ -143,8 +143,8 @@ export const errorFrame = of<ErrorFrame>()(
       message: z.string().describe('What went wrong and what to change, for people.'),
       retryable: z.boolean().describe('Whether the same question may succeed later.'),
       request_id: z.string(),
-      predictor: z.string().optional().describe('The predictor whose call failed, where it was one.'),
-      retry_after: z.number().optional().describe('Seconds to wait, where the upstream said so.'),
+      predictor: z.string().optional().describe('The predictor whose call failed, if one failed.'),
+      retry_after: z.number().optional().describe('Seconds to wait, if the endpoint said so.'),
     })
     .describe('The run failed. `[DONE]` follows.'),
 )

@@ -1,6 +1,6 @@
 /**
  * Program + inputs -> one ordered stream of frames. A run is not its connection: it produces frames until it is
- * done or aborted, and whoever reads them is a stranger to it.
+ * done or aborted, and it doesn't know who reads them.
  */
 import { Channel, type Outlet } from '../async/channel.ts'
 import { follow } from '../async/follow.ts'
@@ -39,7 +39,7 @@ export type RunOptions = {
 export type Run = {
   /** Everything that has come since the last read, as soon as there is something. One reader. */
   readonly frames: Outlet<Frame>
-  /** Settles when nothing of the run is left: every call has ended. Gives what it failed of; never rejects. */
+  /** Settles when nothing of the run is left: every call has ended. Resolves with its error, if any; never rejects. */
   readonly finished: Promise<RunError | undefined>
   /** One report for each call so far, in the order in which they began. */
   readonly calls: readonly CallReport[]
@@ -92,7 +92,7 @@ export function streamify(
       const returned = await untilAborted(body, run.signal)
       const data = predictionOf(program, returned)
       siblings.abort(new RunError('internal', { message: NOT_AWAITED }))
-      // One of them may wait for the reader: then only the run's own end lets go of it.
+      // One of them may wait for the reader: then only the end of the run releases it.
       await untilAborted(calls.settled(), signal)
       calls.leaveModules()
       const truncated = calls.reports.filter((one) => one.truncated).map((one) => one.predictor)
@@ -120,7 +120,7 @@ export function streamify(
   return { frames: channel, finished: execute().finally(unfollow), calls: reports, degraded, faults }
 }
 
-/** What a frame weighs while it waits: its text and about what its JSON puts around it. */
+/** A frame's size while it waits: its text and about what its JSON puts around it. */
 function sizeOf(frame: Frame): number {
   return (
     100 + (frame.type === 'token' ? frame.chunk.length : frame.type === 'status' ? frame.message.length : 0)

@@ -106,6 +106,8 @@ function fit(
     ...predictor,
     inputs: fields.slice(0, predictor.inputs.length),
     outputs: fields.slice(predictor.inputs.length),
+    // What DSPy has optimised are turns in text: its instructions and demos say how to write them.
+    toolCalling: undefined,
     instructions: signature.instructions.trim() === '' ? predictor.instructions : signature.instructions,
     demos: demos.flatMap((demo, index) => fitDemo(predictor, demo, `${at}/demos/${index}`, faults)),
     ...(lm && { savedModel: lm.model, asking: withSettings(predictor.asking, lm) }),

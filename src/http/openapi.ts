@@ -56,7 +56,7 @@ export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
   const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
   const unauthorized = config.API_KEYS && {
-    401: refusal('The key is missing or wrong, or stands in the address.', { 'www-authenticate': 'Bearer.' }),
+    401: refusal('The key is missing or wrong, or is in the address.', { 'www-authenticate': 'Bearer.' }),
   }
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
   const stream = (operationId: string, question: object, summary: string) => ({
@@ -79,7 +79,7 @@ export function openapi(config: Config, programs: Programs) {
       ...unauthorized,
       408: refusal('The body took too long.'),
       413: refusal('The body is too large.'),
-      415: refusal('The body is not announced as JSON, or is compressed.'),
+      415: refusal("The body's content type isn't JSON, or it is compressed."),
       421: WRONG_HOST,
       503: refusal('The limit of open streams is reached, or the service is shutting down.', {
         'retry-after': 'Seconds.',
@@ -157,7 +157,7 @@ export function openapi(config: Config, programs: Programs) {
       '/readyz': {
         get: {
           operationId: 'readyz',
-          summary: 'Can it take a question, and which model answers?',
+          summary: 'Whether it can take a question, and which model answers',
           responses: {
             200: json('Readiness', 'Yes.'),
             421: WRONG_HOST,
@@ -171,7 +171,7 @@ export function openapi(config: Config, programs: Programs) {
         bearerAuth: {
           type: 'http',
           scheme: 'bearer',
-          description: 'The key of a client, where the service has keys (API_KEYS).',
+          description: 'The key of a client, if the service wants one.',
         },
       },
       schemas: {

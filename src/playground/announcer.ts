@@ -2,9 +2,8 @@
  * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and why a run ended.
  * Tokens aren't read out.
  */
-import type { ProgramDescription, RunState } from '../client/index.ts'
+import { keyOf, type ProgramDescription, type RunState, standing, titleOf } from '../client/index.ts'
 import { el } from './dom.ts'
-import { keyOf, standing, titleOf } from './words.ts'
 
 export class Announcer {
   readonly #log: HTMLElement

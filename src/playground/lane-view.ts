@@ -2,15 +2,27 @@
  * One lane: its phase, its reasoning on a line that opens, what it writes, and its error if it failed. It folds to a
  * single line, so that others have the room.
  */
-import type { Lane, RunState } from '../client/index.ts'
+import {
+  elapsed,
+  isJson,
+  keyOf,
+  type Lane,
+  lookOf,
+  nameOf,
+  outputsOf,
+  REASONING,
+  type RunState,
+  standing,
+  titleOf,
+} from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { button, el, setAttribute, setText } from './dom.ts'
 import { laneFigures } from './figures.ts'
+import { Prose } from './markdown/prose.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { StreamedText } from './streamed-text.ts'
 import { firstWords, lastWords, Thinking } from './thinking.ts'
-import { elapsed, isJson, keyOf, lookOf, nameOf, outputsOf, REASONING, standing, titleOf } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
@@ -31,7 +43,7 @@ export class LaneView {
   readonly #copy: HTMLButtonElement
   readonly #toggle: HTMLButtonElement
   readonly #end: StickToEnd
-  readonly #outputs = new Map<string, StreamedText>()
+  readonly #outputs = new Map<string, StreamedText | Prose>()
   readonly #thinking = new Thinking()
   readonly #notes = el('div', 'notes')
   readonly #figures = el('p', 'figures')
@@ -139,16 +151,16 @@ export class LaneView {
     const outputs = outputsOf(lane)
     const hasText = outputs.some(([, { text }]) => text !== '')
     this.#copy.hidden = !hasText
-    for (const [name, { text }] of outputs) {
+    for (const [name, { text, isClosed }] of outputs) {
       let output = this.#outputs.get(name)
       if (!output) {
-        output = new StreamedText()
+        output = isJson(lane, name) ? new StreamedText() : new Prose()
         output.element.classList.toggle('json', isJson(lane, name))
         this.#outputs.set(name, output)
         if (outputs.length > 1) this.#body.append(el('h3', '', name))
         this.#body.append(output.element)
       }
-      output.show(text)
+      output.show(text, isClosed || lane.endedAt !== undefined)
     }
     const goesOn = lane.phase === 'streaming' && !hasText
     this.#thinking.show(lane.fields[REASONING]?.text ?? '', goesOn)

@@ -10,6 +10,7 @@ import { EventsPanel } from './events-panel.ts'
 import { flow } from './flow.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
 import { keepRowsFull } from './lane-grid.ts'
+import { switchTexts } from './markdown/text-switch.ts'
 import { showModel } from './model-label.ts'
 import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
 import { onReturn } from './on-return.ts'
@@ -50,6 +51,7 @@ let isStarting = false
 let isScheduled = false
 
 switchThemes(byId<HTMLButtonElement>('theme'))
+switchTexts(byId<HTMLButtonElement>('text-switch'))
 showModel(byId('model'), url)
 byId('developer').append(events.element, curl.element, fetching.element)
 for (const example of document.querySelectorAll('.example')) {

@@ -2,7 +2,7 @@
  * A run on the page: its lanes as columns, the lane of the answer below them at full width, and the timeline.
  * It is built from the program's description and the frames alone; nothing here knows a predictor by name.
  */
-import type { Lane, ProgramDescription, RunState } from '../client/index.ts'
+import { keyOf, type Lane, type ProgramDescription, type RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
 import { BringIntoView, type JumpLink } from './answer-in-view.ts'
 import { Folds } from './folds.ts'
@@ -10,7 +10,6 @@ import { LaneView } from './lane-view.ts'
 import type { Reader } from './reader.ts'
 import { hasOwnOutputs, resultElement } from './result-view.ts'
 import { Timeline } from './timeline.ts'
-import { keyOf } from './words.ts'
 
 export type RunElements = {
   readonly timeline: HTMLElement

@@ -11,10 +11,14 @@ import { el } from './dom.ts'
 const NODE = 1_000
 
 export class StreamedText {
-  readonly element = el('div', 'text')
+  readonly element: HTMLElement
   #block: HTMLElement | undefined
   #node: Text | undefined
   #length = 0
+
+  constructor(className = 'text') {
+    this.element = el('div', className)
+  }
 
   /** Takes back everything shown so far. */
   clear(): void {
@@ -26,19 +30,22 @@ export class StreamedText {
 
   /** Shows a text. It begins with everything shown so far. */
   show(text: string): void {
-    if (text.length === this.#length) return
-    const fresh = text.slice(this.#length)
-    this.#length = text.length
+    if (text.length > this.#length) this.append(text.slice(this.#length))
+  }
+
+  /** Shows more text, after everything shown so far. */
+  append(fresh: string): void {
+    this.#length += fresh.length
     const end = (this.#node?.length ?? 0) + fresh.length > NODE ? endOfPart(fresh) : 0
     if (end > 0) {
-      this.#append(fresh.slice(0, end))
+      this.#grow(fresh.slice(0, end))
       this.#node = undefined
       if (fresh[end - 1] === '\n') this.#block = undefined
     }
-    if (end < fresh.length) this.#append(fresh.slice(end))
+    if (end < fresh.length) this.#grow(fresh.slice(end))
   }
 
-  #append(text: string): void {
+  #grow(text: string): void {
     if (this.#node) {
       this.#node.appendData(text)
       return

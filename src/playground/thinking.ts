@@ -2,9 +2,10 @@
  * A lane's reasoning as one line that opens: the last words while the model still thinks, how much there is once it
  * writes.
  */
+
+import { REASONING } from '../client/index.ts'
 import { el, setText } from './dom.ts'
 import { StreamedText } from './streamed-text.ts'
-import { REASONING } from './words.ts'
 
 /** Characters that fit on no line. */
 const TAIL = 160

@@ -1,8 +1,16 @@
 /** When each lane waited and wrote: a bar for each, on one time scale, so that overlap shows at a glance. */
-import type { Lane, RunState } from '../client/index.ts'
+import {
+  elapsed,
+  keyOf,
+  type Lane,
+  type Look,
+  lookOf,
+  nameOf,
+  type RunState,
+  seconds,
+} from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
 import { runFigures } from './figures.ts'
-import { elapsed, keyOf, type Look, lookOf, nameOf, seconds } from './words.ts'
 
 /** Lengths of the scale while a run goes on, in milliseconds. It grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)

@@ -1,21 +1,8 @@
-/** How the page words times, names and a lane's phase. */
-import type { Lane } from '../client/index.ts'
-
-/** A duration in milliseconds: `2.1 s`, `1 min 05 s`. */
-export function seconds(ms: number): string {
-  if (ms < 59_950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`
-  const whole = Math.round(ms / 1000)
-  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
-}
+/** How the page words waits, labels and what is wrong. What a lane says is the client's. */
+import { seconds } from '../client/index.ts'
 
 /** A wait in milliseconds, which may be too short for seconds: `40 ms`. */
 export const wait = (ms: number) => (ms < 1_000 ? `${Math.round(ms)} ms` : seconds(ms))
-
-/** `a`, `a and b`, `a, b and c`. */
-function listed(names: readonly string[]): string {
-  const last = names.at(-1) ?? ''
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
-}
 
 /** An input's name as a label: `max_items` is "Max items". */
 export const labelOf = (name: string) => capital(name.replaceAll('_', ' '))
@@ -27,84 +14,3 @@ export function sentence(...parts: readonly string[]): string {
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
-
-/** Identifies a lane. */
-export const keyOf = ({ predictor, call }: Lane) => `${predictor} ${call}`
-
-export const nameOf = ({ predictor, call }: Lane) => (call > 1 ? `${predictor} · call ${call}` : predictor)
-
-/** What a lane is called for readers: its predictor's name, or what it is there for. */
-export function titleOf(lane: Lane, isAnswer: boolean): string {
-  if (!isAnswer) return nameOf(lane)
-  return lane.call > 1 ? `Answer · call ${lane.call}` : 'Answer'
-}
-
-/** The field that a predictor may write before its own outputs. */
-export const REASONING = 'reasoning'
-
-/** A lane's output fields without the reasoning, in order. */
-export const outputsOf = ({ fields }: Lane) => Object.entries(fields).filter(([name]) => name !== REASONING)
-
-/** Whether a field's text is JSON. */
-export const isJson = ({ types }: Lane, name: string) =>
-  (types[name] ?? 'str') !== 'str' && name !== REASONING
-
-const hasRun = ({ startedAt }: Lane) => startedAt !== undefined
-
-/** A lane's phase as it looks, which tells more apart than the phase alone. */
-export type Look =
-  | 'pending'
-  | 'waiting'
-  | 'held'
-  | 'anew'
-  | 'streaming'
-  | 'done'
-  | 'truncated'
-  | 'failed'
-  | 'without'
-  | 'stopped'
-
-/**
- * How a lane looks.
- *
- * @param truncated the predictors whose model ran into its token limit
- */
-export function lookOf(lane: Lane, truncated: readonly string[]): Look {
-  if (!hasRun(lane)) return 'pending' // one that the run never reached hasn't stopped
-  switch (lane.phase) {
-    case 'waiting':
-      return lane.waits > 0 ? 'held' : lane.attempt > 1 ? 'anew' : 'waiting'
-    case 'done':
-      return truncated.includes(lane.predictor) ? 'truncated' : 'done'
-    case 'failed':
-      return lane.failedAlone ? 'without' : 'failed'
-    default:
-      return lane.phase
-  }
-}
-
-/** The same in a word or a few. */
-export function standing(lane: Lane, truncated: readonly string[] = []): string {
-  const look = lookOf(lane, truncated)
-  switch (look) {
-    case 'pending':
-      return lane.phase === 'stopped' ? 'not run' : `waits for ${listed(lane.waitsFor)}`
-    case 'held':
-      return 'held up'
-    case 'anew':
-      return 'begins anew'
-    case 'streaming':
-      return outputsOf(lane).some(([, { text }]) => text !== '') ? 'streaming' : REASONING
-    case 'truncated':
-      return 'cut short by the token limit'
-    case 'without':
-      return 'failed: the run goes on without it'
-    default:
-      return look
-  }
-}
-
-/** How long a lane has been working, or did work. */
-export function elapsed({ startedAt, endedAt }: Lane, now: number): string {
-  return startedAt === undefined ? '–' : seconds((endedAt ?? now) - startedAt)
-}

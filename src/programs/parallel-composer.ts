@@ -1,6 +1,6 @@
 /**
  * The default program: ideas and evidence at the same time, then an answer from both. Add a branch by giving it
- * a module, a call beside the others, and a place in compose's signature; everything else follows.
+ * a module, a call beside the others, and an input in compose's signature; everything else follows.
  */
 import { chainOfThought, module, program } from '../index.ts'
 

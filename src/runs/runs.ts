@@ -19,7 +19,7 @@ const REASONS = {
 /** Seconds after which asking again makes sense; runs take some seconds. */
 const RETRY_AFTER = 5
 
-/** No more runs are taken for now. */
+/** The service accepts no more runs for now. */
 export class NotAdmitted extends Error {
   override readonly name = 'NotAdmitted'
   readonly code: keyof typeof REASONS
@@ -74,7 +74,7 @@ export class Runs {
    * Starts a run of a program.
    *
    * @param inputs what the program takes, checked
-   * @throws NotAdmitted when no more are taken
+   * @throws NotAdmitted when no more are accepted
    */
   start(
     program: Program,

@@ -84,6 +84,19 @@ test('chunks join to texts, and times are those of the frames', () => {
   assert.deepEqual([c?.startedAt, c?.firstTokenAt], [5, undefined])
 })
 
+test('fields stand in the order in which they are written, then those still expected', () => {
+  const namesAfter = (...frames: Frame[]) => Object.keys(fold(frames).lanes[0]?.fields ?? {})
+  const reasoning = token('a.x', 'reasoning', 'because')
+  assert.deepEqual(namesAfter(), ['x'])
+  assert.deepEqual(namesAfter(reasoning), ['reasoning', 'x'])
+  assert.deepEqual(namesAfter(reasoning, token('a.x', 'w', 'w'), token('a.x', 'x', 'yes')), [
+    'reasoning',
+    'w',
+    'x',
+  ])
+  assert.deepEqual(namesAfter(token('a.x', 'x', 'yes'), reasoning), ['x', 'reasoning'])
+})
+
 test('a status is its module’s message, also after the lane is done', () => {
   const status = (message: string, phase: 'start' | 'end'): Frame => ({
     type: 'status',

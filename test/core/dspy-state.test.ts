@@ -238,7 +238,7 @@ describe('a program with a state', () => {
   it('may have a tool loop: DSPy calls its turns `react`, and tools have no state', async () => {
     const find = tool('query -> found', async () => ({ found: '' }))
     const looping = program(
-      { act: react('question -> answer', { tools: { find } }), find },
+      { act: react('question -> answer', { tools: { find }, toolCalls: 'native' }), find },
       async ({ act }, { question }) => act({ question }),
     )
     const stateOf = (instructions: string, fields: readonly string[]) => ({
@@ -273,6 +273,8 @@ describe('a program with a state', () => {
       loaded.places.map(({ name }) => name),
       looping.places.map(({ name }) => name),
     )
+    assert.ok(predictorOf(looping, 'act').toolCalling)
+    assert.equal(predictorOf(loaded, 'act').toolCalling, undefined, 'its instructions are for calls as text')
     const asked: string[] = []
     const lm = lmOf((options) => {
       asked.push(options.signature.outputs.map(({ name }) => name).join())

@@ -160,8 +160,8 @@ describe('earlier turns in a request', () => {
       '/history/0 a turn has what was asked and what was answered: question and answer',
       '/history/1 a turn has what was asked and what was answered: question and answer',
       '/history/2 a turn has what was asked and what was answered: question and answer',
-      '/history/3/history this key is not known; leave it out',
-      '/history/3/a~1b this key is not known; leave it out',
+      '/history/3/history unknown key; leave it out',
+      '/history/3/a~1b unknown key; leave it out',
     ])
     assert.equal(check(Array(20_000).fill(1)).faults.length, 10)
     assert.deepEqual(check('x').faults, ['/history expected array, received string'])

@@ -325,6 +325,10 @@ describe('a tool loop', () => {
       assert.throws(() => react('a -> b', { tools, maxTurns }), /whole number/)
     }
     assert.throws(
+      () => react('a -> b', { tools, toolCalls: 'function' as 'native' }),
+      /has to be one of text, native/,
+    )
+    assert.throws(
       () => program({ act: react('a -> b', { tools: { 'a b': convert } }) }, async () => ({})),
       /name a part/,
     )

@@ -565,7 +565,7 @@ describe('a failure', () => {
       yield [text('[[ ## a ## ]]\nx'), { type: 'finish', reason: 'length' }]
     })
     const { failure } = await run(two, short)
-    assert.equal(failure?.message, "The model reached its token limit before it came to 'b', 'c'.")
+    assert.equal(failure?.message, "The model reached its token limit before it wrote 'b', 'c'.")
   })
 
   it('of a provider that throws anything is `internal`, with the cause for the log', async () => {

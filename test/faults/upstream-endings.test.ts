@@ -116,7 +116,7 @@ test('U16 a token limit before the field is a missing field, and the message tel
     exchange.open().deltas('[[ ## reasoning ## ]]\nLet me think').finish('length'),
   )
   const { message } = errorOf(frames, 'upstream_format', 'answerer')
-  assert.equal(message, "The model reached its token limit before it came to 'answer'.")
+  assert.equal(message, "The model reached its token limit before it wrote 'answer'.")
   await service.assertQuiet('upstream_format')
 })
 

@@ -34,18 +34,22 @@ export async function openPage(
 /**
  * Opens an address of the service in a profile of its own. When the test ends, it fails if the page asked anything of
  * another host, violated its policy, logged an error or threw one.
+ *
+ * @param others what else it may ask
  */
 export async function openTab(
   t: TestContext,
   { url }: { readonly url: string },
   path: string,
   options: BrowserContextOptions = {},
+  others: readonly { readonly url: string }[] = [],
 ): Promise<Page> {
   browser ??= chromium.launch(LAUNCH)
   const context = await (await browser).newContext(options)
   const faults: string[] = []
   context.on('request', (request) => {
-    if (!request.url().startsWith(`${url}/`)) faults.push(`asked for ${request.url()}`)
+    if (![url, ...others.map(({ url }) => url)].some((one) => request.url().startsWith(`${one}/`)))
+      faults.push(`asked for ${request.url()}`)
   })
   context.on('console', (message) => {
     // Violations of the policy are among these. What fails on the network is the tests' own doing.

@@ -22,9 +22,17 @@ export class Terminal {
   readonly #screen: InstanceType<typeof xterm.Terminal>
   readonly #changes = new EventEmitter()
 
-  constructor(t: TestContext, args: readonly string[], env: Record<string, string>, columns = 80, rows = 24) {
+  /** @param args of Node, or of another command */
+  constructor(
+    t: TestContext,
+    args: readonly string[],
+    env: Record<string, string>,
+    columns = 80,
+    rows = 24,
+    command = process.execPath,
+  ) {
     this.#screen = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
-    this.#pty = spawn(process.execPath, [...args], { cwd: root, cols: columns, rows, env: terminalEnv(env) })
+    this.#pty = spawn(command, [...args], { cwd: root, cols: columns, rows, env: terminalEnv(env) })
     this.#pty.onData((data) => {
       this.raw += data
       this.#screen.write(data, () => this.#changes.emit('change'))
@@ -46,6 +54,21 @@ export class Terminal {
       (_, y) => active.getLine(y)?.translateToString(true) ?? '',
     )
     return lines.slice(0, lines.findLastIndex((line) => line !== '') + 1)
+  }
+
+  /** Styles of the cells on a line that hold this text, at its first place: the colour's number, if it has one. */
+  styleOf(text: string): { colour: number | undefined; bold: boolean; dim: boolean; italic: boolean } {
+    const y = this.lines.findIndex((line) => line.includes(text))
+    const line = this.#screen.buffer.active.getLine(y)
+    const cell = line?.getCell(this.lines[y]?.indexOf(text) ?? -1)
+    if (!cell) throw new Error(`There is no ${text}.`)
+    const is = (flag: number) => flag !== 0
+    return {
+      colour: cell.isFgDefault() ? undefined : cell.getFgColor(),
+      bold: is(cell.isBold()),
+      dim: is(cell.isDim()),
+      italic: is(cell.isItalic()),
+    }
   }
 
   /** Where the cursor stands, from the top of what is in {@link lines}. */

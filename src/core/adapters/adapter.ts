@@ -5,7 +5,7 @@
 import type { Fault } from '../fault.ts'
 import type { Predictor } from '../predictor.ts'
 import type { Field, Signature } from '../signature.ts'
-import type { AdapterName } from './names.ts'
+import type { FormName } from './names.ts'
 
 export type Message = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
 
@@ -15,8 +15,11 @@ export type Values = Readonly<Record<string, unknown>>
 /** What has come of a field: characters of a `str`, JSON text of any other type. */
 export type FieldChunk = { readonly field: string; chunk: string; isLast: boolean }
 
+/** A piece of a call of a tool: the next characters of its name, and of the JSON of its arguments. One of them has some. */
+export type ToolCall = { readonly name: string; readonly args: string }
+
 export type Adapter = {
-  readonly name: AdapterName
+  readonly name: FormName
 
   /**
    * The whole prompt of one call: instructions, worked examples, inputs.
@@ -25,8 +28,8 @@ export type Adapter = {
    */
   prompt(predictor: Predictor, inputs: Values): Message[]
 
-  /** A worked example as the two turns that it would have been. */
-  demoTurns(signature: Signature, demo: Values): [Message, Message]
+  /** A worked example as the two turns that it would have been. Left out by a form that no predictor with examples has. */
+  demoTurns?(signature: Signature, demo: Values): [Message, Message]
 
   /** @param outputs the fields of the completion, in signature order */
   parser(outputs: readonly Field[]): CompletionParser
@@ -43,11 +46,16 @@ export interface CompletionParser {
   /** Takes native reasoning, which a model sends beside its completion: text of the field `reasoning`. */
   think(text: string): readonly FieldChunk[]
 
+  /** Takes a piece of a call of a tool. Left out by a format in which such a call is no part of the completion. */
+  call?(piece: ToolCall): readonly FieldChunk[]
+
   /**
    * The completion has ended: what was held back leaves, and every field that came closes. If there is a
    * {@link CompletionParser.fault}, nothing does: an open field stays open.
+   *
+   * @param isCut whether the token limit ended it, not the model
    */
-  end(): readonly FieldChunk[]
+  end(isCut?: boolean): readonly FieldChunk[]
 
   /** Whether the completion's own end has been read, or can't come any more: what still comes is no part of it. */
   readonly isCompleted: boolean

@@ -28,7 +28,7 @@ const HEADERS = {
 export async function docsRoutes(app: FastifyInstance, document: ReturnType<typeof openapi>): Promise<void> {
   app.get('/openapi.json', () => document)
   await app.register(swagger, { mode: 'static', specification: { document: document as never } })
-  // A scope of its own, so that the headers are those of its routes alone.
+  // A scope of its own, so that the headers are set on these routes only.
   await app.register(async (docs) => {
     docs.addHook('onRequest', async (_request, reply) => {
       reply.headers(HEADERS)

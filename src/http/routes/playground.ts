@@ -1,4 +1,4 @@
-/** `GET /`: the page, with its style, its icon and its script, all of it from memory. */
+/** `GET /`: the page, with its style, its icon and its script, all served from memory. */
 import type { FastifyInstance } from 'fastify'
 import { browserFile } from '../browser-files.ts'
 import { OPEN } from '../keys.ts'

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../compose.ts'
 import { type Config, inputLimitsOf } from '../../config.ts'
 import type { Values } from '../../core/adapters/adapter.ts'
-import { adapterFor } from '../../core/adapters/adapters.ts'
+import { adaptersFor } from '../../core/adapters/adapters.ts'
 import type { AdapterName } from '../../core/adapters/names.ts'
 import { errorCodes, RunError } from '../../core/errors.ts'
 import { type LM, lmFor } from '../../core/lm.ts'
@@ -44,7 +44,7 @@ function streamRoute(
       logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
       run.leave()
     })
-    // Headers leave with the first frame. A program without status messages has that only once its model speaks.
+    // Headers leave with the first frame. A program without status messages sends its first one only when the model does.
     reply.raw.once('pipe', () => {
       if (run.frames.waiting === 0) reply.raw.flushHeaders()
     })
@@ -65,7 +65,7 @@ function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: 
     const fits = opening.every((predictor) => {
       return predictor.asking.roles.some((role) => {
         const model = lmFor(lm, role)
-        const adapter = adapterFor(predictor, fallback, model)
+        const [adapter] = adaptersFor(predictor, fallback, model)
         const form = { signature: predictor, adapter: adapter.name }
         return model.fits?.(adapter.prompt(predictor, inputs), form) ?? true
       })
@@ -78,8 +78,8 @@ function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: 
  * Calls `end` once, when the response is over: with the reason when the client didn't take all of it.
  *
  * Fastify's `request.signal` fires while the client is still there, and its `onResponse` doesn't run when the
- * client leaves; the raw response's `close` without `finish` is the true sign. A client that half-closes counts
- * as gone, as for Node: its FIN can't be told from that of one that has closed.
+ * client leaves; the raw response's `close` without `finish` is the reliable sign. A client that half-closes counts
+ * as gone, as for Node: its FIN looks like that of a closed client.
  */
 function onClose(
   { raw: { socket } }: FastifyRequest, // the response has none while it waits for an earlier one's end

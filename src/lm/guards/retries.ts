@@ -1,10 +1,10 @@
 /**
- * Asks again when an endpoint fails before it has sent anything. It never does so after the first text or reasoning,
- * because what was streamed would come twice.
+ * Asks again when an endpoint fails before it has sent anything. It never does so once the model has written
+ * something, because what was streamed would come twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, RunError } from '../../core/errors.ts'
-import type { LM } from '../../core/lm.ts'
+import { type LM, writtenIn } from '../../core/lm.ts'
 
 /** Errors that another try may cure. A timeout isn't among them: it has used up the time there was. */
 const CURABLE: ReadonlySet<ErrorCode> = new Set([
@@ -27,7 +27,7 @@ export function withRetries(lm: LM, { retries, deadlineMs }: { retries: number; 
         let hasSpoken = false
         try {
           for await (const deltas of lm.stream(messages, options)) {
-            hasSpoken ||= deltas.some(({ type }) => type === 'text' || type === 'reasoning')
+            hasSpoken ||= deltas.some((delta) => writtenIn(delta) !== '')
             yield deltas
           }
           return

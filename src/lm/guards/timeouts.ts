@@ -1,11 +1,11 @@
 /**
  * Ends a call whose model has gone silent. Only the model's own silence counts: while the consumer isn't asking for
- * more, the clock stops. Text and native reasoning are signs of life; waits, empty deltas and comments are not.
+ * more, the clock stops. Whatever the model writes is a sign of life; waits, empty deltas and comments are not.
  */
 import { follow } from '../../async/follow.ts'
 import { Silence } from '../../async/silence.ts'
 import { RunError } from '../../core/errors.ts'
-import type { LM } from '../../core/lm.ts'
+import { type LM, writtenIn } from '../../core/lm.ts'
 
 /**
  * @param firstTokenMs milliseconds from the start of the call to the first sign of life, retries and waits included
@@ -24,9 +24,7 @@ export function withTimeouts(lm: LM, { firstTokenMs, idleMs }: { firstTokenMs: n
         silence.start(firstTokenMs)
         for await (const deltas of lm.stream(messages, { ...options, signal: call.signal })) {
           silence.pause()
-          const isAlive = deltas.some(
-            ({ type }) => type === 'text' || type === 'reasoning' || type === 'finish',
-          )
+          const isAlive = deltas.some((delta) => delta.type === 'finish' || writtenIn(delta) !== '')
           hasSpoken ||= isAlive
           yield deltas
           if (isAlive) silence.start(idleMs)

@@ -63,7 +63,7 @@ export const DEMO_WORDS: readonly string[] = ['cat', 'cats', 'kittens', 'paper',
 export function localDemos({ signature, adapter }: Form): Message[] {
   const demos = TOPICS.map((topic) => valuesOf(signature, topic))
   if (demos.some((values) => Object.values(values).includes(undefined))) return []
-  return demos.flatMap((values) => adapters[adapter].demoTurns(signature, values))
+  return demos.flatMap((values) => adapters[adapter].demoTurns?.(signature, values) ?? [])
 }
 
 /**

@@ -7,7 +7,7 @@ import { COMPLETED, marker, REASONING } from '../../core/format.ts'
 import type { JsonSchema } from '../../core/json-schema.ts'
 import type { Form } from '../../core/lm.ts'
 import type { Field } from '../../core/signature.ts'
-import { JsonGrammar, literal } from './json-grammar.ts'
+import { JsonGrammar, literal, oneOf } from './json-grammar.ts'
 
 /**
  * The shape of a `str`. A sentence has a lower and an upper bound in characters: without them a small model stops at once
@@ -31,7 +31,10 @@ export function grammarOf({ signature: { outputs }, adapter }: Form): string {
   const json = new JsonGrammar($defs)
   /** Field names appear in literals only. They can't be rule names, which don't allow `_`. */
   const ruleOf = ({ name, type }: Field) => {
-    if (type.kind !== 'str') return json.of(properties[name] as JsonSchema)
+    const schema = properties[name] as JsonSchema
+    if (type.kind !== 'str') return json.of(schema)
+    if (Array.isArray(schema.enum))
+      return adapter === 'json' ? json.of(schema) : oneOf(schema.enum.map(literal))
     const rule = name === REASONING ? 'plan' : 'body'
     return adapter === 'json' ? `"\\"" ${rule} "\\""` : rule
   }

@@ -25,7 +25,7 @@ export const literal = (text: string) => `"${text.replace(/["\\]/g, '\\$&').repl
 
 const jsonLiteral = (value: unknown) => literal(JSON.stringify(value))
 
-const oneOf = (alternatives: readonly string[]) => `(${alternatives.join(' | ')})`
+export const oneOf = (alternatives: readonly string[]) => `(${alternatives.join(' | ')})`
 
 export class JsonGrammar {
   /** The rules that values refer to, by the names of the schemas. */

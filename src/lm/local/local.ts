@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path'
 import { Channel } from '../../async/channel.ts'
-import type { AdapterName } from '../../core/adapters/names.ts'
+import { type AdapterName, TOOL_CALLS } from '../../core/adapters/names.ts'
 import { asRunError, RunError } from '../../core/errors.ts'
 import type { Delta, LM } from '../../core/lm.ts'
 import type { Predictor } from '../../core/predictor.ts'
@@ -68,6 +68,8 @@ export function createLocalLM(options: LocalOptions): LM & Required<Pick<LM, 'lo
       await Promise.allSettled([...underWay, starting])
       await engine?.dispose()
     },
+
+    takes: ({ adapter }) => adapter !== TOOL_CALLS,
 
     // Nobody can tell before the model is loaded; the call itself will.
     fits: (messages, form) => engine?.fits(messages, form) ?? true,

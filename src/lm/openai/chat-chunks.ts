@@ -127,7 +127,7 @@ export class ChatChunks {
     this.#isWithinEvent = blankLine === -1
     this.#parser.feed(event)
     const [delta, ...more] = this.#events.deltas.slice(known)
-    if (isWhole && delta && more.length === 0) this.#learn(event, delta as TextDelta)
+    if (isWhole && delta && more.length === 0 && 'text' in delta) this.#learn(event, delta)
     return end
   }
 

@@ -10,6 +10,7 @@ import { asRunError, RunError } from '../../core/errors.ts'
 import type { Delta, Usage } from '../../core/lm.ts'
 import type { Strike } from '../../secrets.ts'
 import { addTexts, type Choice, endOf, type FinishReason, isRefusal } from './choice.ts'
+import { FirstCall } from './first-call.ts'
 import { jsonValue } from './json-value.ts'
 import { errorInStream } from './upstream-errors.ts'
 import { clean } from './upstream-words.ts'
@@ -35,6 +36,7 @@ export type ChatEventsOptions = {
 
 export class ChatEvents {
   readonly #options: ChatEventsOptions
+  readonly #call = new FirstCall()
   #deltas: Delta[] = []
   #error: RunError | undefined
   #finishReason: FinishReason | undefined
@@ -123,6 +125,7 @@ export class ChatEvents {
       if (!choice || Number(choice.index ?? position) !== 0) continue // one choice was asked for
       if (choice.error) throw this.#reported(choice)
       addTexts(choice, this.#deltas)
+      this.#call.add(choice, this.#deltas)
       const end = endOf(choice)
       if (typeof end === 'object') throw this.#badEnd(end.failed)
       this.#finishReason = end

@@ -14,6 +14,9 @@ export type Choice = {
     readonly reasoning?: unknown
     readonly reasoning_content?: unknown
     readonly refusal?: unknown
+    readonly tool_calls?: unknown
+    /** What came before `tool_calls`; some servers still send it. */
+    readonly function_call?: unknown
   } | null
   readonly finish_reason?: unknown
   readonly error?: unknown
@@ -87,4 +90,5 @@ export function endOf({ finish_reason: reason }: Choice): FinishReason | { faile
 /** Whether a finish reason means that a filter, or the model itself, refused. */
 export const isRefusal = (reason: string): boolean => REFUSED.test(reason.toLowerCase())
 
-const unknownShape = (cause: string) => new RunError('upstream_bad_response', { cause: new Error(cause) })
+export const unknownShape = (cause: string) =>
+  new RunError('upstream_bad_response', { cause: new Error(cause) })

@@ -9,8 +9,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { Agent, errors } from 'undici'
 import type { Message } from '../../core/adapters/adapter.ts'
+import { TOOL_CALLS } from '../../core/adapters/names.ts'
 import { RunError } from '../../core/errors.ts'
-import { type CallOptions, FormRefused, type LM } from '../../core/lm.ts'
+import { type CallOptions, FormRefused, type LM, writtenIn } from '../../core/lm.ts'
 import { striking } from '../../secrets.ts'
 import { bodySettings, tokenLimitKey } from './body-settings.ts'
 import { ChatChunks } from './chat-chunks.ts'
@@ -18,6 +19,7 @@ import { decoded } from './decoded.ts'
 import { type AnswerBody, post } from './post.ts'
 import { RefusedForms } from './refused-forms.ts'
 import { responseFormat } from './response-format.ts'
+import { ToolParameters } from './tool-parameters.ts'
 import { errorOfStatus } from './upstream-errors.ts'
 
 /**
@@ -88,10 +90,11 @@ export function createOpenAILM({
   const limitKey = tokenLimitKey(client.baseURL)
   const strike = striking([apiKey, ...secrets])
   const refused = new RefusedForms()
+  const parameters = new ToolParameters()
 
   /** Sends the request. Returns the answer's body once it is known to be a stream of events. */
-  const open = async (messages: readonly Message[], options: CallOptions) => {
-    const { signature, adapter, signal, usage, settings = {} } = options
+  const open = async (messages: readonly Message[], options: CallOptions): Promise<AnswerBody> => {
+    const { signature, adapter, signal, usage, settings = {}, tools } = options
     const { url, headers } = await envelope
     const asked = {
       ...bodySettings(settings, limitKey),
@@ -100,6 +103,7 @@ export function createOpenAILM({
       stream: true,
       ...(usage && { stream_options: { include_usage: true } }),
       ...(adapter === 'json' && { response_format: responseFormat(signature) }),
+      ...(tools && adapter === TOOL_CALLS && parameters.of(tools)),
     }
     const answer = await post(dispatcher, url, {
       headers,
@@ -120,8 +124,9 @@ export function createOpenAILM({
         words,
         told,
       )
-      if (adapter === 'json' && refused.note(error, answer.status, words, options)) {
-        throw new FormRefused('The endpoint takes no response_format.', { cause: error })
+      if (adapter === TOOL_CALLS && parameters.note(asked, error, words)) return open(messages, options)
+      if (refused.note(error, answer.status, words, options)) {
+        throw new FormRefused(`The endpoint doesn't take the form '${adapter}'.`, { cause: error })
       }
       throw error
     }
@@ -189,7 +194,7 @@ async function settle(body: AnswerBody, chunks: ChatChunks): Promise<void> {
     for (let pieces = await body.read(); pieces; pieces = await body.read()) {
       for (const piece of pieces) bytes += piece.byteLength
       const deltas = chunks.isFinished ? [] : chunks.push(pieces)
-      const writesOn = deltas.some((delta) => 'text' in delta && delta.text.trim() !== '')
+      const writesOn = deltas.some((delta) => writtenIn(delta).trim() !== '')
       if (writesOn || chunks.error || bytes > MAX_EPILOGUE) return body.destroy()
     }
   } catch {

@@ -1,48 +1,67 @@
-/** Which completions an endpoint has refused to force, read off what it says. */
-import type { RunError } from '../../core/errors.ts'
+/** Which forms of completions an endpoint has refused, read off what it says. */
+import { type FormName, TOOL_CALLS } from '../../core/adapters/names.ts'
+import type { ErrorCode, RunError } from '../../core/errors.ts'
 import type { Form } from '../../core/lm.ts'
 import type { Signature } from '../../core/signature.ts'
-import { jsonValue } from './json-value.ts'
+import { withoutEcho } from './upstream-words.ts'
 
-/** The statuses with which endpoints refuse a parameter. llama-cpp-python's server answers 500. */
-const STATUSES: ReadonlySet<number> = new Set([400, 422, 500, 501])
+type Refusal = {
+  /** The statuses with which endpoints refuse it. */
+  readonly statuses: ReadonlySet<number>
+  /** What they call it. */
+  readonly words: RegExp
+  /** Their words if it isn't the form that they can't have, but this schema. */
+  readonly aboutTheSchema: RegExp
+  /** What such an answer is taken for otherwise. If it is known to be something else, it isn't a refusal of the form. */
+  readonly codes: readonly ErrorCode[]
+}
 
-/** What they call it: OpenAI, DeepSeek, Groq, LiteLLM and Gemini by its name, vLLM and llama-server by how they do it. */
-const WORDS = /response[_ ]format|json[_ ]?schema|structured[_ ]outputs?|guided|grammar/i
+const UNKNOWN: readonly ErrorCode[] = ['upstream_bad_response', 'upstream_error']
 
-/** Their words if it isn't the format that they can't force, but this schema. */
-const ABOUT_THE_SCHEMA = /invalid schema|schema conversion|grammar|schema contains/i
+const REFUSALS: Readonly<Partial<Record<FormName, Refusal>>> = {
+  json: {
+    // llama-cpp-python's server answers 500.
+    statuses: new Set([400, 422, 500, 501]),
+    // OpenAI, DeepSeek, Groq, LiteLLM and Gemini by its name, vLLM and llama-server by how they do it.
+    words: /response[_ ]format|json[_ ]?schema|structured[_ ]outputs?|guided|grammar/i,
+    aboutTheSchema: /invalid schema|schema conversion|grammar|schema contains/i,
+    codes: UNKNOWN,
+  },
+  [TOOL_CALLS]: {
+    // OpenRouter answers 404, DeepInfra 405, llama-server without a template for tools and SGLang 500.
+    statuses: new Set([400, 404, 405, 422, 500, 501]),
+    words: /\btools?\b|tool_|function[_ ]?call|for function/i,
+    aboutTheSchema: /invalid schema|schema conversion|grammar|schema contains|for function/i,
+    codes: [...UNKNOWN, 'upstream_model_not_found'],
+  },
+}
 
 /** Remembers them for one endpoint, so that each is asked for once. */
 export class RefusedForms {
-  #isAnyRefused = false
-  readonly #signatures = new WeakSet<Signature>()
+  readonly #adapters = new Set<FormName>()
+  readonly #schemas = new WeakMap<Signature, readonly FormName[]>()
 
   takes({ signature, adapter }: Form): boolean {
-    return adapter === 'chat' || !(this.#isAnyRefused || this.#signatures.has(signature))
+    return !this.#adapters.has(adapter) && !this.#refusedOf(signature).includes(adapter)
   }
 
   /**
-   * @param error what a request with a `response_format` ended with. If that is known to be something else, such as a
-   *   prompt that is too long, it isn't a refusal of the form, whatever words it has
+   * @param error what a request of this form ended with. One that is known to be something else, such as a prompt that
+   *   is too long, isn't a refusal of the form, whatever words it has
    * @param body what the endpoint said
-   * @returns whether it refused the form. That is then remembered: for this signature if the endpoint can't force its
-   *   schema, and for all if it can't force any
+   * @returns whether it refused the form. That is then remembered: for this signature if the endpoint can't have its
+   *   schemas, and for all if it can't have any
    */
-  note({ code }: RunError, status: number, body: string, { signature }: Form): boolean {
-    if (code !== 'upstream_bad_response' && code !== 'upstream_error') return false
+  note({ code }: RunError, status: number, body: string, { signature, adapter }: Form): boolean {
+    const refusal = REFUSALS[adapter]
+    if (!refusal?.codes.includes(code)) return false
     const words = withoutEcho(body)
-    if (!STATUSES.has(status) || !WORDS.test(words)) return false
-    if (ABOUT_THE_SCHEMA.test(words)) this.#signatures.add(signature)
-    else this.#isAnyRefused = true
+    if (!refusal.statuses.has(status) || !refusal.words.test(words)) return false
+    if (refusal.aboutTheSchema.test(words))
+      this.#schemas.set(signature, [...this.#refusedOf(signature), adapter])
+    else this.#adapters.add(adapter)
     return true
   }
-}
 
-/** The beginning of a body, without what FastAPI repeats of the request under `input`: a question may be about grammar. */
-function withoutEcho(body: string): string {
-  const said = jsonValue(body)
-  const text =
-    said === undefined ? body : JSON.stringify(said, (key, one) => (key === 'input' ? undefined : one))
-  return text.slice(0, 2_000)
+  #refusedOf = (signature: Signature) => this.#schemas.get(signature) ?? []
 }

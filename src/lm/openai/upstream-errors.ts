@@ -14,6 +14,7 @@ import { clean, wordsIn } from './upstream-words.ts'
  * - prompt too long: OpenAI, vLLM and llama-cpp-python; llama-server; LiteLLM; Anthropic; Bedrock; Gemini
  * - refused by a filter: Azure's code; LiteLLM's class
  * - no such model: OpenAI's and Ollama's words; LiteLLM's
+ * - a call of a tool that can't be read: Groq's code
  */
 const KINDS: readonly (readonly [ErrorCode, RegExp])[] = [
   [
@@ -25,6 +26,7 @@ const KINDS: readonly (readonly [ErrorCode, RegExp])[] = [
     'upstream_model_not_found',
     /model_not_found|invalid model name|(?:unknown|no such) model|\bmodel .{0,200}(?:not found|(?:does not|doesn't) exist)/i,
   ],
+  ['upstream_format', /tool_use_failed/],
 ]
 
 /** OpenAI's name for a spent quota. Unlike other limits, it doesn't pass by itself. */

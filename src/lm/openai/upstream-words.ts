@@ -1,6 +1,7 @@
 /** The words of an error that an upstream reports, made fit for clients. */
 import { isIPv6 } from 'node:net'
 import type { Strike } from '../../secrets.ts'
+import { jsonValue } from './json-value.ts'
 
 /** Anything that may be an IPv6 address, with or without brackets. */
 const IPV6 = /\[?((?:[0-9a-f]*:){2,}(?:[0-9a-f]+(?:\.\d+)*)?)(?:%\w+)?(?:\](?::\d+)?)?/gi
@@ -46,4 +47,15 @@ export function wordsIn(said: unknown): string {
   if (typeof said !== 'object' || said === null) return ''
   const { error, message, detail, msg } = said as Record<string, unknown>
   return wordsIn(error ?? message ?? detail ?? msg)
+}
+
+/**
+ * The beginning of a body that reports an error, without what FastAPI repeats of the request under `input`: a question
+ * may be about anything that an error may be about.
+ */
+export function withoutEcho(body: string): string {
+  const said = jsonValue(body)
+  const text =
+    said === undefined ? body : JSON.stringify(said, (key, one) => (key === 'input' ? undefined : one))
+  return text.slice(0, 2_000)
 }

@@ -6,7 +6,9 @@ import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { ADAPTER_NAMES, type AdapterName } from '../../../src/core/adapters/names.ts'
 import { Faults } from '../../../src/core/fault.ts'
 import { chainOfThought, type Predictor, predict } from '../../../src/core/predictor.ts'
+import { react } from '../../../src/core/react.ts'
 import { namesOf, type Signature } from '../../../src/core/signature.ts'
+import { tool } from '../../../src/core/tool.ts'
 import { readValue } from '../../../src/core/typed-value.ts'
 import { localDemos } from '../../../src/lm/local/demos.ts'
 import { grammarOf } from '../../../src/lm/local/grammar.ts'
@@ -147,6 +149,21 @@ describe('the grammar of a completion', () => {
   const grammar = () => compiled(predict('question -> answer'))
   const completion = (value: string) => `[[ ## answer ## ]]\n${value}\n\n[[ ## completed ## ]]`
   const sentence = 'Cats purr when they rest.'
+
+  it('allows a text that has to be one of several only as one of them', async () => {
+    const look = tool('city -> report', async () => ({ report: '' }))
+    const { first } = react('question -> answer', { tools: { look } })
+    const turn = (name: string) =>
+      [
+        `[[ ## next_thought ## ]]\n${sentence}`,
+        `[[ ## next_tool_name ## ]]\n${name}`,
+        '[[ ## next_tool_args ## ]]\n{"city":"Rome"}',
+        '[[ ## completed ## ]]',
+      ].join('\n\n')
+    const grammar = await compiled(first)
+    const allows = (name: string) => grammar._testText(turn(name))
+    assert.deepEqual(['look', 'finish', 'other', sentence].map(allows), [true, true, false, false])
+  })
 
   const allowed = {
     'one sentence': sentence,

@@ -10,6 +10,7 @@ import { LlamaContextSequence } from 'node-llama-cpp'
 import { z } from 'zod'
 import { adapters } from '../../../src/core/adapters/adapters.ts'
 import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
+import { ADAPTER_NAMES, TOOL_CALLS } from '../../../src/core/adapters/names.ts'
 import { predict } from '../../../src/core/predictor.ts'
 import { createLocalLM } from '../../../src/lm/local/local.ts'
 import { localWeights } from '../../../src/lm/local/weights.ts'
@@ -206,5 +207,12 @@ test('says what to do when the engine was not installed', async () => {
     })
   } finally {
     hooks.deregister()
+  }
+})
+
+test('it has no tool calling of its own: a tool loop asks it for calls as text, which its grammar forces', () => {
+  const lm = createLocalLM({ log })
+  for (const adapter of [...ADAPTER_NAMES, TOOL_CALLS] as const) {
+    assert.equal(lm.takes?.({ signature: brief, adapter }), adapter !== TOOL_CALLS)
   }
 })

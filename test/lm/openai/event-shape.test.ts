@@ -215,4 +215,31 @@ describe('events of a known shape', () => {
       if (end) assert.deepEqual(chunks.end(), [{ type: 'finish', reason: end, usage: undefined }])
     }
   })
+
+  it('never take a call of a tool for text, nor text for a call, whichever comes first', () => {
+    const eventWith = (delta: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`
+    const content = (text: string) => eventWith({ content: text })
+    const call = (args: string) => eventWith({ tool_calls: [{ index: 0, function: { arguments: args } }] })
+    const both = (args: string) =>
+      eventWith({ content: 'x', tool_calls: [{ index: 0, function: { arguments: args } }] })
+    const said = (text: string): Delta => ({ type: 'text', text })
+    const called = (args: string): Delta => ({ type: 'tool_call', name: '', args })
+    const body = [
+      ...['a', 'b', 'c', 'd', 'e'].map(content),
+      ...['{"x', '": "', 'content', '\\"}'].map(call),
+      content('f'),
+      both('z'),
+      content('g'),
+    ].join('')
+    const expected = [
+      ...['a', 'b', 'c', 'd', 'e'].map(said),
+      ...['{"x', '": "', 'content', '\\"}'].map(called),
+      said('f'),
+      said('x'),
+      called('z'),
+      said('g'),
+    ]
+    const bytes = Buffer.from(body)
+    for (let at = 0; at <= bytes.length; at++) assert.deepEqual(read(bytes, [at]), expected)
+  })
 })

@@ -5,8 +5,8 @@
  * The format is DSPy's: `[[ ## name ## ]]` opens a field and `[[ ## completed ## ]]` ends the completion. A
  * marker counts only at the start of a line (of the text, or after LF) and only for an output field that has
  * not been seen, or for `completed`; everything else is text. So text that looks like a marker is kept, and a
- * second `[[ ## answer ## ]]` belongs to the value that it stands in. The first marker may be indented: some
- * servers and models begin with a blank, and where nothing is open yet no value could lose a line by it.
+ * second `[[ ## answer ## ]]` is part of the value around it. The first marker may be indented: some
+ * servers and models begin with a blank, and where nothing is open yet no value can lose a line.
  *
  * Held back is only what could still be a marker, white space that may turn out to be trailing, or the first half of
  * a surrogate pair, since readers in Python can't join it to the second. No character is matched twice: what a cut
@@ -87,7 +87,7 @@ export class FieldParser implements CompletionParser {
   }
 
   /**
-   * Takes native reasoning: text of the field `reasoning` that a model sends beside its completion. It goes
+   * Takes native reasoning: text of the field `reasoning` that a model sends alongside its completion. It goes
    * before what the completion itself writes under that name. Some models think again in mid-answer, so a
    * field that native reasoning has gone into closes with the completion. Where the completion has written
    * and closed its own reasoning before, later native reasoning is dropped: a closed field stays closed.

@@ -7,6 +7,7 @@ import type { Predictor } from '../../predictor.ts'
 import { type Field, namesOf, type Signature, withoutHistory } from '../../signature.ts'
 import type { Message, Values } from '../adapter.ts'
 import { demosInOrder, earlierTurns, given, givenInDemo, glossary } from '../fields.ts'
+import { sections } from '../sections.ts'
 
 /** The whole prompt of one call: instructions, worked examples, earlier turns, inputs. */
 export function prompt(predictor: Predictor, inputs: Values): Message[] {
@@ -26,7 +27,7 @@ export function demoTurns(signature: Signature, demo: Values): [Message, Message
 function turns(signature: Signature, textOf: TextOf): [Message, Message] {
   return [
     { role: 'user', content: question(signature, textOf) },
-    { role: 'assistant', content: `${fields(signature.outputs, textOf)}\n\n${marker(COMPLETED)}` },
+    { role: 'assistant', content: `${sections(signature.outputs, textOf)}\n\n${marker(COMPLETED)}` },
   ]
 }
 
@@ -52,15 +53,5 @@ function question({ inputs, outputs }: Signature, textOf: TextOf): string {
       ({ name, type }) => `${marker(name)}${type.kind === 'str' ? '' : ` (JSON of the type ${type.text})`}`,
     )
     .join(', then ')
-  return `${fields(withoutHistory(inputs), textOf)}\n\nAnswer with the fields ${order}, and end with ${marker(COMPLETED)}.`
+  return `${sections(withoutHistory(inputs), textOf)}\n\nAnswer with the fields ${order}, and end with ${marker(COMPLETED)}.`
 }
-
-function fields(fields: readonly Field[], textOf: TextOf): string {
-  return fields.map((field) => `${marker(field.name)}\n${defused(textOf(field))}`).join('\n\n')
-}
-
-/**
- * A marker counts only at the start of a line, so one space before it makes it text. Without this, a question
- * could carry a marker and forge a field of the prompt.
- */
-const defused = (text: string) => text.replace(/^(?=\[\[ ## \w+ ## \]\])/gm, ' ')
