@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, symlink, unlink, utimes } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, unlink, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -95,6 +95,7 @@ test('the build of a clean clone', async (t) => {
     }
     if (npm.exitCode === null) await once(npm, 'exit')
     assert.equal(npm.exitCode, 0, output)
+    assert.ok((await readdir(join(clone, 'dist'))).includes('compiled'), 'the next start is quicker')
     assert.match(output, /"stopped"/)
   })
 })
