@@ -97,7 +97,7 @@ test('values that are no texts stand in their lane as the JSON that the model wr
   assert.match(await fontOf('read'), /mono/i)
   assert.doesNotMatch(await fontOf('summarise'), /mono/i)
   // The answer is the description's, which isn't what the last predictor writes.
-  assert.equal(await page.locator('.answers h2').first().textContent(), 'summarise')
+  assert.equal(await page.locator('.answers h2').first().textContent(), 'Answer')
   assert.deepEqual(await page.locator('.columns h2').allTextContents(), ['read'])
   await page
     .getByRole('log')

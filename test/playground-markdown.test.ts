@@ -108,7 +108,7 @@ test('Copy gives what the model wrote, and the button of a block the code alone'
     await page.getByRole('button', { name: `Copied ${what}`, exact: true }).waitFor()
     return await page.evaluate(() => navigator.clipboard.readText())
   }
-  assert.equal(await copied('answerer'), SAMPLE)
+  assert.equal(await copied('the answer'), SAMPLE)
   assert.equal(await copied('the code'), "const a = 1\n\nconst b = '<b>'")
 })
 
