@@ -60,13 +60,20 @@ export function dressLine(source: string, from: Point, columns: number, paint: P
   const spans = block.isInline
     ? spansOf(open + text, at, block.styles)
     : [{ text, at, styles: block.styles, markers: '' }]
-  const visible = spans.map((span) => span.text.replaceAll('\t', TAB)).join('')
+  const parts = shown(spans)
+  const visible = parts.map((part) => part.visible).join('')
   const head = from.within ? block.hanging : block.head
   const cuts = wrap(visible, columns - stringWidth(head), columns - stringWidth(block.hanging))
-  return cuts.map(({ from: start, to, next }, index) => ({
-    text: paint(block.headStyle, index === 0 ? head : block.hanging) + painted(spans, start, to, paint),
-    next: index === cuts.length - 1 ? after : { fence, ...pointIn(spans, next, block) },
-  }))
+  let first = 0 // of the parts on the line: looking at all of them for each line would be quadratic
+  return cuts.map(({ from: start, to, next }, index) => {
+    const line = paint(block.headStyle, index === 0 ? head : block.hanging)
+    first = indexAt(parts, start, first)
+    const text = line + painted(parts, first, start, to, paint)
+    return {
+      text,
+      next: index === cuts.length - 1 ? after : { fence, ...pointIn(parts, first, next, block) },
+    }
+  })
 }
 
 /** The block of a source line, its text without what marks the block, and the code block that is open after it. */
@@ -102,42 +109,53 @@ function blockOf(
   return { fence, block: bars === '' ? block : { ...block, headStyle: 'dim' }, text }
 }
 
-/** What of the spans is visible between two offsets of all of their text. */
-function painted(spans: readonly Span[], from: number, to: number, paint: Paint): string {
+/** A span, or what of it is between tabs, as it is shown; and what is shown before it, in UTF-16 units. */
+type Part = Omit<Span, 'text'> & { readonly visible: string; readonly start: number }
+
+/** Tabs are parts of their own, so that in all others the source is as long as what is shown. */
+function shown(spans: readonly Span[]): Part[] {
   let start = 0
-  return spans
-    .map(({ text, styles }) => {
-      const shown = text.replaceAll('\t', TAB)
-      const part = shown.slice(Math.max(0, from - start), Math.max(0, to - start))
-      start += shown.length
-      return styles.reduce((inner, style) => paint(style, inner), part)
+  return spans.flatMap(({ text, at, styles, markers }) => {
+    let source = at
+    return text.split(/(\t)/).flatMap((piece) => {
+      const visible = piece === '\t' ? TAB : piece
+      const part = { visible, start, at: source, styles, markers }
+      start += visible.length
+      source += piece.length
+      return visible === '' ? [] : [part]
     })
-    .join('')
+  })
 }
 
-/** Where in the source a visible offset is. */
+/** The part that a visible offset is in, looked for from one that isn't after it. */
+function indexAt(parts: readonly Part[], offset: number, from: number): number {
+  let index = from
+  for (let part = parts[index]; part && part.start + part.visible.length <= offset; part = parts[index])
+    index++
+  return index
+}
+
+/** What is visible between two offsets, of which the first is in the part `first`. */
+function painted(parts: readonly Part[], first: number, from: number, to: number, paint: Paint): string {
+  let line = ''
+  for (let index = first; index < parts.length; index++) {
+    const { visible, start, styles } = parts[index] as Part
+    if (start >= to) break
+    const piece = visible.slice(Math.max(0, from - start), to - start)
+    line += styles.reduce((inner, style) => paint(style, inner), piece)
+  }
+  return line
+}
+
+/** Where in the source a visible offset is. No line begins in the middle of a tab. */
 function pointIn(
-  spans: readonly Span[],
+  parts: readonly Part[],
+  first: number,
   visible: number,
   block: Block,
 ): Pick<Point, 'at'> & Required<Pick<Point, 'within'>> {
-  let start = 0
-  for (const { text, at, markers } of spans) {
-    const length = text.replaceAll('\t', TAB).length
-    if (visible < start + length) {
-      return { at: at + offsetIn(text, visible - start), within: { block, markers } }
-    }
-    start += length
-  }
-  throw new RangeError('There is nothing after the last line.')
-}
-
-/** UTF-16 units of a text before a visible offset, which may be in the middle of a tab. */
-function offsetIn(text: string, visible: number): number {
-  let width = 0
-  for (let index = 0; index < text.length; index++) {
-    if (width >= visible) return index
-    width += text[index] === '\t' ? TAB.length : 1
-  }
-  return text.length
+  const part = parts[indexAt(parts, visible, first)]
+  if (!part) throw new RangeError('There is nothing after the last line.')
+  const { at, markers, start } = part
+  return { at: at + visible - start, within: { block, markers } }
 }

@@ -38,7 +38,7 @@ export function fittingRows(lanes: readonly Lane[], look: Look, room: number): s
   const others = newest.slice(shown.size)
   const counts = Map.groupBy(others, ({ phase }) => phase)
   const said = [...counts].map(([phase, { length }]) => `${length} ${phase}`).join(', ')
-  const rest = look.paint('dim', cutEnd(`  … ${said}`, look.columns - 1))
+  const rest = look.paint('dim', `  ${cutEnd(`… ${said}`, look.columns - 3)}`)
   const rows = rowsOf(
     lanes.filter((lane) => shown.has(lane)),
     slim,
