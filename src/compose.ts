@@ -4,9 +4,17 @@ import type { LM } from './core/lm.ts'
 import type { Programs } from './core/program.ts'
 import { createLM } from './lm/create.ts'
 import { loadPrograms } from './programs/load.ts'
+import type { RunStore } from './runs/log.ts'
+import { MemoryStore } from './runs/memory.ts'
+import { ResumableRuns } from './runs/resumable-runs.ts'
 import { Runs } from './runs/runs.ts'
 
-export type Parts = { readonly lm: LM; readonly programs: Programs; readonly runs: Runs }
+export type Parts = {
+  readonly lm: LM
+  readonly programs: Programs
+  readonly runs: Runs
+  readonly resumable: ResumableRuns
+}
 
 export type ComposeOptions = {
   /** Gets a line before anything that takes a while at the start. */
@@ -31,5 +39,10 @@ export async function compose(config: Config, { log, signal, programs }: Compose
     timeoutMs: config.RUN_TIMEOUT_MS,
     maxToolChars: config.MAX_COMPLETION_CHARS,
   })
-  return { lm, programs: loaded, runs }
+  const store: RunStore = new MemoryStore({
+    retentionMs: config.RUN_RETENTION_MS,
+    maxSize: config.MAX_RUNS_BYTES,
+  })
+  const resumable = new ResumableRuns({ runs, store, programs: loaded.all, maxSize: config.MAX_RUN_BYTES })
+  return { lm, programs: loaded, runs, resumable }
 }

@@ -18,7 +18,16 @@ const flag = z
   .default('false')
   .transform((text) => text === 'true')
 
+const MIB = 1024 * 1024
+
 const ms = (fallback: number) => wholeNumber(1).default(fallback)
+
+const redisUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && ['redis:', 'rediss:', 'unix:'].includes(new URL(text).protocol),
+    'an address is needed, such as redis://127.0.0.1:6379, rediss://user:password@host:6379/0 or unix:///run/redis.sock',
+  )
 
 /** `*`, or origins as browsers send them: scheme, host, port, and no path. */
 const origins = z.string().transform((text, context) => {
@@ -90,6 +99,9 @@ const variables = z.object({
   STALL_MS: ms(30_000),
   DRAIN_MS: wholeNumber(0).default(10_000),
   RUN_TIMEOUT_MS: ms(300_000),
+  RUN_RETENTION_MS: ms(3_600_000),
+  RUN_LEASE_MS: wholeNumber(1_000).default(10_000),
+  REDIS_URL: redisUrl.optional(),
   LM_FIRST_TOKEN_TIMEOUT_MS: ms(60_000),
   LM_IDLE_TIMEOUT_MS: ms(30_000),
   LM_MAX_RETRIES: wholeNumber(0).default(2),
@@ -99,6 +111,8 @@ const variables = z.object({
   MAX_HISTORY_CHARS: wholeNumber(0).default(32_000),
   MAX_COMPLETION_CHARS: wholeNumber(1).default(1_000_000),
   MAX_COMPLETION_TOKENS: wholeNumber(1).optional(),
+  MAX_RUN_BYTES: wholeNumber(1_024).default(8 * MIB),
+  MAX_RUNS_BYTES: wholeNumber(1_024, Number.MAX_SAFE_INTEGER).default(256 * MIB),
 })
 
 /** The names of all variables. */
@@ -168,6 +182,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   throw new ConfigError(`The configuration is wrong:\n${lines.join('\n')}`)
 }
 
+function redisSecretsOf({ REDIS_URL }: Config): string[] {
+  const password = REDIS_URL === undefined ? '' : new URL(REDIS_URL).password
+  return password === '' ? [] : [...new Set([password, decodeURIComponent(password)])]
+}
+
 /** Texts that must not appear in any log line, frame or error. */
 export function secretsOf(config: Config): string[] {
   const endpoints = [endpointOf(config), ...Object.values(config.roles)].filter(
@@ -175,6 +194,7 @@ export function secretsOf(config: Config): string[] {
   )
   const secrets = [
     ...endpoints.flatMap(({ apiKey, headers }) => [...(apiKey ? [apiKey] : []), ...secretsIn(headers)]),
+    ...redisSecretsOf(config),
     ...(config.API_KEYS ?? []).map(({ key }) => key),
   ]
   return [...new Set(secrets)]

@@ -38,15 +38,16 @@ async function run(stopping: AbortSignal): Promise<void> {
     if (!stopping.aborted) throw error
   })
   if (!parts) return
-  const { lm, programs, runs } = parts
+  const { lm, programs, runs, resumable } = parts
   let isLoaded = false
   const app = await buildApp({ ...parts, config, logger, isLoaded: () => isLoaded })
 
   const stopped = aborted(stopping).then(async () => {
     logger.info({ signal: stopping.reason, open_streams: runs.size }, 'draining')
-    await runs.drain(config.DRAIN_MS)
+    await runs.drain(config.DRAIN_MS, () => resumable.release())
     app.server.closeAllConnections() // idle ones, and those whose readers take nothing
     await app.close()
+    await resumable.close()
     await lm.close?.()
     logger.info('stopped')
     await new Promise<void>((resolve) => logger.flush(() => resolve()))

@@ -36,8 +36,16 @@ const WALLS: Readonly<Record<string, Wall>> = {
     packages: [],
     why: 'a program is written with what its users have; what loads programs knows the variables that name them, and Node, and not who asks',
   },
-  runs: { rooms: ['async', 'core'], packages: [], why: 'a run is not its connection: it knows no HTTP' },
-  wire: { rooms: ['async', 'core'], packages: [], why: 'a dialect is text made of frames, whoever sends it' },
+  runs: {
+    rooms: ['async', 'core'],
+    packages: ['@redis/client'],
+    why: 'a run is not its connection: it knows no HTTP',
+  },
+  wire: {
+    rooms: ['async', 'core', 'runs'],
+    packages: [],
+    why: 'a dialect is text made of frames, or of a log of them, whoever sends it',
+  },
   client: {
     rooms: ['core'],
     packages: ['eventsource-parser'],
@@ -89,6 +97,7 @@ const BEHIND_ONE_WALL: Readonly<Record<string, readonly string[]>> = {
   fastify: ['http', 'telemetry'],
   'streaming-markdown': ['playground'],
   react: ['react'],
+  '@redis/client': ['runs'],
 }
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url))

@@ -13,12 +13,15 @@ import type { CallReport, Site } from './call-report.ts'
 import { asRunError, RunError } from './errors.ts'
 import { excerpt } from './fault.ts'
 import { type LM, lmFor, writtenIn } from './lm.ts'
+import type { Memory } from './memory.ts'
 import { mayBeCuredByAsking, mayBeCuredElsewhere } from './recovery.ts'
 import type { Said } from './said.ts'
 
 export type AttemptsContext = CallContext & {
   /** What the run has said; undefined where no call of its program may begin anew. */
   readonly said: Said | undefined
+  /** Of a run that another process may go on with. */
+  readonly memory: Memory | undefined
 }
 
 /** UTF-16 units of an objection that readers get to see. */

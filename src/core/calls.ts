@@ -6,6 +6,7 @@ import type { Emit } from './call.ts'
 import { type CallReport, newReport } from './call-report.ts'
 import { callTool } from './call-tool.ts'
 import { RunError } from './errors.ts'
+import type { Memory } from './memory.ts'
 import { Modules } from './modules.ts'
 import { onTerms } from './on-terms.ts'
 import type { Outcome } from './outcome.ts'
@@ -13,6 +14,9 @@ import type { Callee, ComposedPlace, Place } from './place.ts'
 
 /** Faults of status functions that are kept for the log. */
 const MAX_FAULTS = 10
+
+/** Branches that race may give other inputs the second time. */
+const CHANGED = 'This begins anew: what it was made from has changed.'
 
 export const NOT_AWAITED = 'The program ended without waiting for this call.'
 
@@ -112,9 +116,34 @@ export class Calls {
     const emit: Emit =
       signal === run.signal ? run.emit : (frames) => (signal.aborted ? undefined : run.emit(frames))
     const context = { ...run, signal, emit }
-    return place.kind === 'tool'
-      ? callTool(context, place, call, inputs, report)
-      : callWithAttempts(context, { ...place, call }, inputs, report)
+    const work = () =>
+      place.kind === 'tool'
+        ? callTool(context, place, call, inputs, report)
+        : callWithAttempts(context, { ...place, call }, inputs, report)
+    return run.memory
+      ? this.#fromMemory(run.memory, { name: place.name, call }, inputs, report, work)
+      : work()
+  }
+
+  /** Does the work unless it has been done before. */
+  async #fromMemory(
+    memory: Memory,
+    site: { readonly name: string; readonly call: number },
+    inputs: Values,
+    report: CallReport,
+    work: () => Promise<Values>,
+  ): Promise<Values> {
+    const name = { predictor: site.name, call: site.call }
+    const known = memory.recall(name, inputs)
+    if (known) {
+      report.truncated = known.truncated
+      return known.values
+    }
+    const { said, emit } = this.#run
+    if (said?.has(site)) await emit([{ type: 'reset', keep: said.void(site), message: CHANGED }])
+    const values = await work()
+    memory.remember(name, inputs, { values, truncated: report.truncated })
+    return values
   }
 
   #goOnWithout({ name, module }: Callee, nth: number, failure: RunError): void {

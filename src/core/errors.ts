@@ -78,6 +78,18 @@ export const errorCodes = {
     remedy: 'Raise RUN_TIMEOUT_MS if runs may take that long.',
   },
   shutting_down: { retryable: true, message: 'The service is shutting down. Ask again.', ofTheRun: true },
+  cancelled: { retryable: false, message: 'The run was cancelled.', ofTheRun: true },
+  run_lost: {
+    retryable: true,
+    message: 'The run was lost on its way, and could not go on. Ask again.',
+    ofTheRun: true,
+  },
+  run_too_large: {
+    retryable: false,
+    message: 'The run has written more than the service keeps of one.',
+    remedy: 'Raise MAX_RUN_BYTES if resumable runs may be that long.',
+    ofTheRun: true,
+  },
   internal: {
     retryable: false,
     message: 'Something went wrong inside the service; its log says what.',

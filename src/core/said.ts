@@ -1,11 +1,17 @@
 /** Which calls of a run have said something that still holds. A `reset` frame names them. */
 import type { Site } from './call-report.ts'
-import type { Frame, ResetFrame } from './frame.ts'
+import type { Frame } from './frame.ts'
+import type { CallName } from './memory.ts'
 
-type CallName = ResetFrame['keep'][number]
+type Called = Pick<Site, 'name' | 'call'>
 
 export class Said {
-  readonly #calls = new Map<string, CallName>()
+  readonly #calls: Map<string, CallName>
+
+  /** @param kept calls that have said something before this run began */
+  constructor(kept: readonly CallName[] = []) {
+    this.#calls = new Map(kept.map((one) => [keyOf(one.predictor, one.call), one]))
+  }
 
   /** Takes note of frames that are about to be sent. */
   note(frames: readonly Frame[]): void {
@@ -17,12 +23,12 @@ export class Said {
     }
   }
 
-  has({ name, call }: Site): boolean {
+  has({ name, call }: Called): boolean {
     return this.#calls.has(keyOf(name, call))
   }
 
   /** Forgets what a call has said. Returns the calls that have said something besides. */
-  void({ name, call }: Site): CallName[] {
+  void({ name, call }: Called): CallName[] {
     this.#calls.delete(keyOf(name, call))
     return [...this.#calls.values()]
   }

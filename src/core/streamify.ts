@@ -15,6 +15,7 @@ import type { Include } from './completion.ts'
 import { asRunError, RunError } from './errors.ts'
 import type { Frame } from './frame.ts'
 import type { LM } from './lm.ts'
+import type { Memory } from './memory.ts'
 import { predictionOf } from './prediction.ts'
 import type { Program } from './program.ts'
 import { Said } from './said.ts'
@@ -33,6 +34,8 @@ export type RunOptions = {
   readonly include?: Partial<Include>
   /** UTF-16 units that a call of a tool may write. Left out: a million. */
   readonly maxToolChars?: number | undefined
+  /** Of a run that another process may go on with. */
+  readonly memory?: Memory | undefined
 }
 
 /** A program that has been started. */
@@ -58,18 +61,17 @@ export type Run = {
 export function streamify(
   program: Program,
   inputs: Values,
-  { lm, adapter = 'chat', signal, id, include, maxToolChars = 1_000_000 }: RunOptions,
+  { lm, adapter = 'chat', signal, id, include, maxToolChars = 1_000_000, memory }: RunOptions,
 ): Run {
   if (program.state !== undefined) {
     throw new TypeError("The program's saved state hasn't been applied: that is what withState does.")
   }
   const channel = new Channel<Frame>(CAPACITY, sizeOf)
   const { controller: siblings, unfollow } = follow(signal)
-  const said = program.places.some(
-    (place) => place.kind === 'predictor' && mayAskAgain(place.predictor.asking),
-  )
-    ? new Said()
-    : undefined
+  const mayReset =
+    memory !== undefined ||
+    program.places.some((place) => place.kind === 'predictor' && mayAskAgain(place.predictor.asking))
+  const said = mayReset ? new Said(memory?.kept) : undefined
   const run: AttemptsContext = {
     lm,
     adapter,
@@ -81,6 +83,7 @@ export function streamify(
       return channel.push(frames)
     },
     maxToolChars,
+    memory,
   }
   const calls = new Calls(program.callees, run)
 
@@ -127,7 +130,8 @@ function sizeOf(frame: Frame): number {
   )
 }
 
-function errorFrame(error: RunError, id: string): Frame {
+/** The frame that tells readers why a run failed. */
+export function errorFrame(error: RunError, id: string): Frame {
   return {
     type: 'error',
     code: error.code,

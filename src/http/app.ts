@@ -13,6 +13,8 @@ import Fastify, {
 import type { Parts } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { excerpt } from '../core/fault.ts'
+import { LogUnavailable } from '../runs/log.ts'
+import { KeyTaken } from '../runs/resumable-runs.ts'
 import { NotAdmitted } from '../runs/runs.ts'
 import { refuseBadRequests } from './bad-requests.ts'
 import { limitConnections } from './connections.ts'
@@ -27,6 +29,7 @@ import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
+import { runsRoutes } from './routes/runs.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
@@ -48,6 +51,7 @@ export async function buildApp({
   config,
   logger,
   runs,
+  resumable,
   isLoaded,
   requestTimeoutMs = 30_000,
 }: AppDeps): Promise<FastifyInstance> {
@@ -82,8 +86,8 @@ export async function buildApp({
   refuseOtherHosts(app, config)
   await app.register(cors, {
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
-    methods: ['GET', 'POST'],
-    exposedHeaders: ['x-request-id', 'retry-after'],
+    methods: ['GET', 'POST', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after'],
     maxAge: 7200, // seconds; browsers cache a preflight's answer no longer
   })
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
@@ -91,7 +95,9 @@ export async function buildApp({
 
   await docsRoutes(app, openapi(config, programs))
   healthRoutes(app, { lm, runs, isLoaded })
-  streamRoutes(app, { lm, programs, runs, config })
+  const deps = { lm, programs, runs, resumable, config }
+  streamRoutes(app, deps)
+  runsRoutes(app, deps)
   programRoutes(app, { programs, config })
   await clientRoutes(app)
   await playgroundRoutes(app)
@@ -121,11 +127,7 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(answerError)
 }
 
-function answerError(
-  error: FastifyError | Problem | NotAdmitted,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
+function answerError(error: FastifyError | Problem | Unready, request: FastifyRequest, reply: FastifyReply) {
   const problem = error instanceof Problem ? error : problemOf(error, request)
   if (problem.status === 500) request.log.error({ err: error }, 'request failed')
   logRefusal(request.log, problem, request.ip)
@@ -136,11 +138,18 @@ function answerError(
     .send(JSON.stringify(problem.toBody(request.id)))
 }
 
+/** What runs throw before they begin. */
+type Unready = NotAdmitted | LogUnavailable | KeyTaken
+
 /** An error thrown before a stream begins, as a refusal that says what to change. */
-function problemOf(error: FastifyError | NotAdmitted, request: FastifyRequest): Problem {
-  if (error instanceof NotAdmitted) {
+function problemOf(error: FastifyError | Unready, request: FastifyRequest): Problem {
+  if (error instanceof NotAdmitted || error instanceof LogUnavailable) {
     const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`
     return new Problem(error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
+  }
+  if (error instanceof KeyTaken) {
+    const detail = 'The run with this Idempotency-Key was asked something else. Use another key.'
+    return new Problem('idempotency_mismatch', detail)
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -1,6 +1,6 @@
 /** The keys that clients need if `API_KEYS` is set: who asks, and the refusal of anybody without one. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiKey } from '../config.ts'
 import { Problem } from './problem.ts'
 
@@ -14,25 +14,31 @@ declare module 'fastify' {
 /** The options of a route that answers without a key. */
 export const OPEN = { config: { isOpen: true } }
 
+const clients = new WeakMap<FastifyRequest, string>()
+
+/** The client whose key a request has; undefined where none is needed, or none was sent. */
+export const clientOf = (request: FastifyRequest): string | undefined => clients.get(request)
+
 /**
  * Requires a key on every route that isn't {@link OPEN}, and where there is no route, so that nobody learns which
  * exist. Register it after CORS, which answers preflights (they can't carry a key) and lets pages read the refusal.
  */
 export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
-  const clientOf = keyRing(keys)
+  const ownerOf = keyRing(keys)
   const lengths = new Set(keys.map(({ key }) => key.length))
 
   app.addHook('onRequest', async (request, reply) => {
     const sent = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
-    const client = clientOf(sent)
+    const client = ownerOf(sent)
     if (client !== undefined) {
+      clients.set(request, client)
       request.log = request.log.child({ client })
       reply.log = request.log
     }
     // Addresses are kept in browser histories and proxy logs. A key in one is refused even if it isn't needed, so that
     // somebody notices. Only texts as long as a key are looked up: 16 KB of other texts would take too long.
     const isInAddress = textsOf(request.url).some(
-      (text) => lengths.has(text.length) && clientOf(text) !== undefined,
+      (text) => lengths.has(text.length) && ownerOf(text) !== undefined,
     )
     if (isInAddress || (client === undefined && !request.routeOptions.config.isOpen)) throw unauthorized()
   })

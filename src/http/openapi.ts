@@ -17,9 +17,12 @@ import {
   valueFrame,
 } from '../core/schemas.ts'
 import { version } from '../version.ts'
+import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
+import { runPaths } from './openapi-runs.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
-import { questionSchema } from './routes/question.ts'
+import { questionKeys, questionSchema } from './routes/question.ts'
+import { runStarted, runState } from './routes/runs.ts'
 
 const FRAMES = {
   StatusFrame: statusFrame,
@@ -31,33 +34,11 @@ const FRAMES = {
   ErrorFrame: errorFrame,
 }
 
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-const json = (name: string, description: string) => ({
-  description,
-  content: { 'application/json': { schema: ref(name) } },
-})
-const refusal = (description: string, headers?: Record<string, string>) => ({
-  description,
-  content: { 'application/problem+json': { schema: ref('Problem') } },
-  ...(headers && {
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, text]) => [
-        name,
-        { description: text, schema: { type: 'string' } },
-      ]),
-    ),
-  }),
-})
-
-const WRONG_HOST = refusal('The Host header has a name that the service does not answer to.')
-
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
+  const hasKeys = config.API_KEYS !== undefined
   const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
-  const unauthorized = config.API_KEYS && {
-    401: refusal('The key is missing or wrong, or is in the address.', { 'www-authenticate': 'Bearer.' }),
-  }
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
   const stream = (operationId: string, question: object, summary: string) => ({
     operationId,
@@ -72,23 +53,18 @@ export function openapi(config: Config, programs: Programs) {
           'without `[DONE]` was cut. Comments (lines that begin with a colon) are signs of life.',
         headers: {
           'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
+          'x-run-id': { description: 'Of a resumable run: its id.', schema: { type: 'string' } },
         },
         content: { 'text/event-stream': { schema: ref('Frame') } },
       },
-      400: refusal('The body is wrong, or the question too long for the model.'),
-      ...unauthorized,
-      408: refusal('The body took too long.'),
-      413: refusal('The body is too large.'),
-      415: refusal("The body's content type isn't JSON, or it is compressed."),
-      421: WRONG_HOST,
-      503: refusal('The limit of open streams is reached, or the service is shutting down.', {
-        'retry-after': 'Seconds.',
-      }),
+      ...askingRoute(hasKeys),
     },
   })
   const pathsOf = ({ name, program }: NamedProgram) => {
     const question =
-      program === programs.default.program ? ref('Question') : questionSchema(program, inputLimitsOf(config))
+      program === programs.default.program
+        ? ref('Question')
+        : questionSchema(program, inputLimitsOf(config), questionKeys.ofStreams)
     return [
       [
         `/v1/programs/${name}/stream`,
@@ -103,8 +79,7 @@ export function openapi(config: Config, programs: Programs) {
             ...secured,
             responses: {
               200: json('Program', 'Its inputs, outputs and predictors.'),
-              ...unauthorized,
-              421: WRONG_HOST,
+              ...anyRoute(hasKeys),
             },
           },
         },
@@ -129,8 +104,7 @@ export function openapi(config: Config, programs: Programs) {
           ...secured,
           responses: {
             200: json('Program', 'Its predictors, in order.'),
-            ...unauthorized,
-            421: WRONG_HOST,
+            ...anyRoute(hasKeys),
           },
         },
       },
@@ -141,12 +115,12 @@ export function openapi(config: Config, programs: Programs) {
           ...secured,
           responses: {
             200: json('Programs', 'Each of them, and the name of the one that runs where none is named.'),
-            ...unauthorized,
-            421: WRONG_HOST,
+            ...anyRoute(hasKeys),
           },
         },
       },
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
+      ...runPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -175,7 +149,7 @@ export function openapi(config: Config, programs: Programs) {
         },
       },
       schemas: {
-        Question: questionSchema(programs.default.program, inputLimitsOf(config)),
+        Question: questionSchema(programs.default.program, inputLimitsOf(config), questionKeys.ofStreams),
         Frame: {
           description: frame.description ?? 'One event of the stream.',
           oneOf: frames.map(ref),
@@ -191,6 +165,8 @@ export function openapi(config: Config, programs: Programs) {
           properties: { default: { type: 'string' }, programs: { type: 'array', items: ref('Program') } },
           required: ['default', 'programs'],
         },
+        Run: jsonSchemaOf(runState),
+        RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),

@@ -16,6 +16,7 @@ const TITLES = {
   415: 'Unsupported media type',
   417: 'Expectation failed',
   421: 'Misdirected request',
+  422: 'Unprocessable content',
   431: 'Header fields too large',
   500: 'Internal error',
   503: 'Service unavailable',
@@ -25,9 +26,11 @@ const TITLES = {
 export const REFUSALS = {
   bad_body: 400,
   bad_request: 400,
+  invalid_event_id: 400,
   prompt_too_long: 400,
   unauthorized: 401,
   not_found: 404,
+  run_not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
   body_too_large: 413,
@@ -35,10 +38,12 @@ export const REFUSALS = {
   unsupported_media_type: 415,
   expectation_failed: 417,
   wrong_host: 421,
+  idempotency_mismatch: 422,
   headers_too_large: 431,
   internal: 500,
   shutting_down: 503,
   too_many_streams: 503,
+  log_unavailable: 503,
 } as const satisfies Record<string, keyof typeof TITLES>
 
 export type RefusalCode = keyof typeof REFUSALS

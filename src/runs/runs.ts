@@ -32,12 +32,21 @@ export class NotAdmitted extends Error {
   }
 }
 
-/** A run that takes up one of the slots that there are. */
-export type AdmittedRun = Run & {
-  /** Ends it; the reason becomes its error. */
+/** One of the slots that there are, taken up. */
+export type Slot = {
+  /** Ends the run; the reason becomes its error. */
   readonly abort: (reason: RunError) => void
-  /** Gives its slot back: call it once nothing is left of the run and of its reader. */
+  /** Gives the slot back: call it once nothing is left of the run and of its reader. */
   readonly leave: () => void
+  readonly start: (program: Program, inputs: Values, options: StartOptions) => AdmittedRun
+}
+
+/** A run that takes up a slot. */
+export type AdmittedRun = Run & Pick<Slot, 'abort' | 'leave'>
+
+export type StartOptions = Pick<RunOptions, 'id' | 'include' | 'memory'> & {
+  /** Milliseconds that the run has taken already, elsewhere. */
+  readonly elapsedMs?: number
 }
 
 export type RunsOptions = {
@@ -76,32 +85,40 @@ export class Runs {
    * @param inputs what the program takes, checked
    * @throws NotAdmitted when no more are accepted
    */
-  start(
-    program: Program,
-    inputs: Values,
-    { id, include = {} }: Pick<RunOptions, 'id' | 'include'>,
-  ): AdmittedRun {
+  start(program: Program, inputs: Values, options: StartOptions): AdmittedRun {
+    return this.admit().start(program, inputs, options)
+  }
+
+  /**
+   * Takes up a slot, for a run that is yet to start.
+   *
+   * @throws NotAdmitted when no more are accepted
+   */
+  admit(): Slot {
     if (this.#isDraining) throw new NotAdmitted('shutting_down')
     const { lm, adapter, max, timeoutMs, maxToolChars } = this.#options
     if (this.#open.size >= max) throw new NotAdmitted('too_many_streams')
     const controller = new AbortController()
     this.#open.add(controller)
-    const timer = setTimeout(() => controller.abort(new RunError('run_timeout')), timeoutMs)
-    const run = streamify(program, inputs, {
-      lm,
-      adapter,
-      signal: controller.signal,
-      id,
-      include,
-      maxToolChars,
-    })
-    run.finished.then(() => clearTimeout(timer))
+    const leave = () => {
+      this.#open.delete(controller)
+      if (this.#open.size === 0) this.#onEmpty?.()
+    }
+    const abort = (reason: RunError) => controller.abort(reason)
     return {
-      ...run,
-      abort: (reason) => controller.abort(reason),
-      leave: () => {
-        this.#open.delete(controller)
-        if (this.#open.size === 0) this.#onEmpty?.()
+      abort,
+      leave,
+      start: (program, inputs, { elapsedMs = 0, ...options }) => {
+        const timer = setTimeout(() => abort(new RunError('run_timeout')), Math.max(0, timeoutMs - elapsedMs))
+        const run = streamify(program, inputs, {
+          lm,
+          adapter,
+          signal: controller.signal,
+          maxToolChars,
+          ...options,
+        })
+        run.finished.then(() => clearTimeout(timer))
+        return { ...run, abort, leave }
       },
     }
   }
@@ -110,13 +127,15 @@ export class Runs {
    * Takes no more runs, and waits for those under way.
    *
    * @param ms after which those that are left end with `shutting_down`; they have a second to say so
+   * @param handOver called then, and awaited first: others may go on with some of them
    */
-  async drain(ms: number): Promise<void> {
+  async drain(ms: number, handOver?: () => Promise<void>): Promise<void> {
     this.#isDraining = true
     if (this.#open.size === 0) return
     const { promise: empty, resolve } = Promise.withResolvers<void>()
     this.#onEmpty = resolve
-    let timer = setTimeout(() => {
+    let timer = setTimeout(async () => {
+      await handOver?.()
       for (const controller of this.#open) controller.abort(new RunError('shutting_down'))
       timer = setTimeout(resolve, 1_000) // a reader that takes nothing doesn't take this either
     }, ms)

@@ -47,7 +47,11 @@ async function documentOf(service: Service, headers: Record<string, string> = {}
 /** Checks values against a schema of the document, strictly: a keyword that doesn't exist is an error too. */
 function checker({ components }: Document): (name: string, value: unknown) => void {
   // `discriminator` is a keyword of OpenAPI's, not of JSON Schema's.
-  const ajv = new Ajv2020({ keywords: ['discriminator', 'components'], allErrors: true })
+  const ajv = new Ajv2020({
+    keywords: ['discriminator', 'components'],
+    formats: { 'date-time': true },
+    allErrors: true,
+  })
   ajv.addSchema({ components }, 'document')
   return (name, value) => {
     const validate = ajv.compile({ $ref: `document#/components/schemas/${name}` })
@@ -80,7 +84,8 @@ test('the document is OpenAPI 3.1, and every reference leads somewhere', async (
     assert.ok(summary.length > 0)
     for (const [status, response] of Object.entries(responses)) {
       assert.match(status, /^[2-5]\d\d$/)
-      assert.ok(response.description.length > 0 && Object.keys(response.content).length > 0)
+      assert.ok(response.description.length > 0)
+      assert.ok(status === '204' || Object.keys(response.content).length > 0)
     }
   }
   const refs = [
@@ -102,7 +107,12 @@ const PROGRAM_ROUTES = [
   '/v1/program',
   '/v1/programs',
   '/v1/programs/parallel-composer',
+  '/v1/programs/parallel-composer/runs',
   '/v1/programs/parallel-composer/stream',
+  '/v1/runs',
+  '/v1/runs/{id}',
+  '/v1/runs/{id}/cancel',
+  '/v1/runs/{id}/stream',
   '/v1/stream',
 ]
 
@@ -111,8 +121,9 @@ test('every route is in the document or is there for people, and every path in i
   assert.deepEqual(Object.keys(document.paths).sort(), ['/livez', '/readyz', ...PROGRAM_ROUTES])
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const method of Object.keys(operations)) {
-      const { status } = await fetch(`${service.url}${path}`, { method: method.toUpperCase() })
-      assert.ok(status !== 404 && status !== 405, `${method} ${path}: ${status}`)
+      const response = await fetch(`${service.url}${path}`, { method: method.toUpperCase() })
+      const { code } = response.ok ? {} : ((await response.json()) as { code?: string })
+      assert.ok(code !== 'not_found' && code !== 'method_not_allowed', `${method} ${path}: ${code}`)
     }
   }
 })
@@ -128,7 +139,7 @@ test('with keys, the routes that want one say so, and so they do', async (t) => 
       const { status } = await fetch(`${service.url}${path}`, { method: method.toUpperCase() })
       assert.equal(status === 401, security !== undefined, path)
       assert.equal('401' in responses, security !== undefined, path)
-      if (security) secured.push(path)
+      if (security && !secured.includes(path)) secured.push(path)
       if (security) assert.deepEqual(security, [{ bearerAuth: [] }])
     }
   }

@@ -99,20 +99,20 @@ export class Service {
     const config = readConfig({ OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: KEY, ...env })
     const log = new LogLines()
     const logger = createLogger({ level: config.LOG_LEVEL, secrets: secretsOf(config) }, log.sink)
-    const named = { name: 'program', program }
+    const named = { name: program === parallelComposer ? 'parallel-composer' : 'program', program }
+    const beside = Object.entries(others).map(([name, program]) => ({ name, program }))
     const parts = await compose(config, {
       log: () => {},
-      programs: program === parallelComposer ? undefined : { default: named, all: [named] },
+      programs: env.PROGRAMS === undefined ? { default: named, all: [named, ...beside] } : undefined,
     })
-    const { lm, runs } = parts
-    const beside = Object.entries(others).map(([name, program]) => ({ name, program }))
-    const programs = { ...parts.programs, all: [...parts.programs.all, ...beside] }
-    const app = await buildApp({ ...parts, programs, config, logger, isLoaded: () => true, requestTimeoutMs })
+    const { lm, runs, resumable } = parts
+    const app = await buildApp({ ...parts, config, logger, isLoaded: () => true, requestTimeoutMs })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     t.after(async () => {
       app.server.closeAllConnections()
       await app.close()
       await upstream.close()
+      await resumable.close()
       await lm.close?.()
     })
     return new Service(url, app.server, upstream, runs, log)

@@ -26,25 +26,51 @@ const include = z
   .optional()
   .describe('Extra frames, off by default.')
 
-export type Question = { readonly inputs: Values; readonly include: Include }
+const resumable = z
+  .boolean('true or false is needed')
+  .optional()
+  .describe('Whether the run outlives this connection, and can be read again from any event on.')
+
+export type Question = {
+  readonly inputs: Values
+  readonly include: Include
+  /** Whether the run is to outlive its connection. */
+  readonly isResumable: boolean
+}
+
+/** Keys of a body that are no inputs. */
+const OF_STREAMS = ['include', 'resumable'] as const
+/** What is started without a stream outlives its connection in any case. */
+const OF_RUNS = ['include'] as const
+
+export type QuestionKeys = typeof OF_STREAMS | typeof OF_RUNS
+export const questionKeys = { ofStreams: OF_STREAMS, ofRuns: OF_RUNS }
 
 /** The body's JSON Schema: the program's inputs, and what a request may say besides. */
-export function questionSchema(program: Pick<Program, 'inputs'>, limits: InputLimits): JsonSchema {
+export function questionSchema(
+  program: Pick<Program, 'inputs'>,
+  limits: InputLimits,
+  keys: QuestionKeys,
+): JsonSchema {
   const { properties, ...schema } = inputsSchema(program.inputs, limits)
-  return { ...schema, properties: { ...(properties as object), include: jsonSchemaOf(include, 'input') } }
+  const schemas = { include, resumable }
+  const extra = keys.map((key) => [key, jsonSchemaOf(schemas[key], 'input')])
+  return { ...schema, properties: { ...(properties as object), ...Object.fromEntries(extra) } }
 }
 
 /**
+ * @param keys what the body may say besides the inputs
  * @param body what the JSON parser gave; undefined where the request had none
  * @throws Problem 400 with a pointer for each of the first faults; its detail says how many more there are
  */
 export function checkQuestion(
   program: Pick<Program, 'inputs' | 'outputs'>,
   limits: InputLimits,
+  keys: QuestionKeys,
   body: unknown,
 ): Question {
   const faults = new Faults()
-  const question = readQuestion(program, limits, body, faults)
+  const question = readQuestion(program, limits, keys, body, faults)
   if (question && faults.count === 0) return question
   const example = `{${program.inputs.map(({ name }) => `"${name}": …`).join(', ')}}`
   const detail = `The body must be like ${example}. ${faults}.`
@@ -54,6 +80,7 @@ export function checkQuestion(
 function readQuestion(
   program: Pick<Program, 'inputs' | 'outputs'>,
   limits: InputLimits,
+  keys: QuestionKeys,
   body: unknown,
   faults: Faults,
 ): Question | undefined {
@@ -67,10 +94,13 @@ function readQuestion(
   for (const { path, message } of extra.error?.issues ?? []) {
     faults.add(step('include') + path.map(step).join(''), message)
   }
-  refuseOtherKeys(given, [...namesOf(program.inputs), 'include'], faults)
+  const isResumable = resumable.safeParse(keys === OF_STREAMS ? given.resumable : undefined)
+  for (const { message } of isResumable.error?.issues ?? []) faults.add(step('resumable'), message)
+  refuseOtherKeys(given, [...namesOf(program.inputs), ...keys], faults)
   const included = (name: keyof Include) => extra.data?.includes(name) ?? false
   return {
     inputs,
     include: { reasoning: included('reasoning'), usage: included('usage'), values: included('values') },
+    isResumable: isResumable.data ?? false,
   }
 }

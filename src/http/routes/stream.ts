@@ -1,44 +1,35 @@
 /** `POST /v1/stream` and `POST /v1/programs/{name}/stream`: a question in, the frames of its run out. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../compose.ts'
-import { type Config, inputLimitsOf } from '../../config.ts'
-import type { Values } from '../../core/adapters/adapter.ts'
-import { adaptersFor } from '../../core/adapters/adapters.ts'
-import type { AdapterName } from '../../core/adapters/names.ts'
-import { errorCodes, RunError } from '../../core/errors.ts'
-import { type LM, lmFor } from '../../core/lm.ts'
-import type { Program } from '../../core/program.ts'
+import type { Config } from '../../config.ts'
+import { RunError } from '../../core/errors.ts'
+import type { NamedProgram } from '../../core/program.ts'
 import { logRun } from '../../telemetry/run-log.ts'
 import { eventStream } from '../../wire/event-stream.ts'
 import { native } from '../../wire/native.ts'
 import { hasStalled } from '../connections.ts'
-import { Problem } from '../problem.ts'
-import { checkQuestion } from './question.ts'
+import { questionReader } from './asking.ts'
+import { questionKeys } from './question.ts'
+import { sendRun, startRun } from './resumable.ts'
 
 export type StreamDeps = Parts & { readonly config: Config }
 
 export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   const { programs } = deps
-  streamRoute(app, '/v1/stream', programs.default.program, deps)
-  for (const { name, program } of programs.all) {
-    streamRoute(app, `/v1/programs/${name}/stream`, program, deps)
-  }
+  streamRoute(app, '/v1/stream', programs.default, deps)
+  for (const named of programs.all) streamRoute(app, `/v1/programs/${named.name}/stream`, named, deps)
 }
 
-function streamRoute(
-  app: FastifyInstance,
-  path: string,
-  program: Program,
-  { lm, runs, config }: StreamDeps,
-): void {
-  const limits = inputLimitsOf(config)
-  const refuseWhatDoesNotFit = promptCheck(lm, config.LM_ADAPTER, program)
+function streamRoute(app: FastifyInstance, path: string, named: NamedProgram, deps: StreamDeps): void {
+  const { lm, runs, config } = deps
+  const read = questionReader(named.program, lm, config, questionKeys.ofStreams)
 
-  app.post(path, (request, reply) => {
-    const { inputs, include } = checkQuestion(program, limits, request.body)
-    refuseWhatDoesNotFit(inputs)
+  app.post(path, async (request, reply) => {
+    const { inputs, include, isResumable } = read(request.body)
+    if (isResumable)
+      return sendRun(request, reply, await startRun(request, named, { inputs, include }, deps), deps)
     const began = performance.now()
-    const run = runs.start(program, inputs, { id: request.id, include })
+    const run = runs.start(named.program, inputs, { id: request.id, include })
     onClose(request, reply, async (lost) => {
       if (lost) run.abort(lost)
       logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
@@ -50,28 +41,6 @@ function streamRoute(
     })
     return reply.headers(native.headers).send(eventStream(run.frames, native, config.HEARTBEAT_MS))
   })
-}
-
-/**
- * Refuses a question that the model's context can't hold, as far as that is known before the stream: by the
- * prompts of the predictors that take nothing but what the program is asked.
- */
-function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: Values) => void {
-  const asked = new Map(program.inputs.map(({ name, type }) => [name, type.text]))
-  const opening = program.places
-    .flatMap((place) => (place.kind === 'predictor' ? [place.predictor] : []))
-    .filter((predictor) => predictor.inputs.every(({ name, type }) => asked.get(name) === type.text))
-  return (inputs) => {
-    const fits = opening.every((predictor) => {
-      return predictor.asking.roles.some((role) => {
-        const model = lmFor(lm, role)
-        const [adapter] = adaptersFor(predictor, fallback, model)
-        const form = { signature: predictor, adapter: adapter.name }
-        return model.fits?.(adapter.prompt(predictor, inputs), form) ?? true
-      })
-    })
-    if (!fits) throw new Problem('prompt_too_long', errorCodes.prompt_too_long.message)
-  }
 }
 
 /**

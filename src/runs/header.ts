@@ -1,0 +1,19 @@
+/** What begins a run's log. */
+import type { Values } from '../core/adapters/adapter.ts'
+import type { Include } from '../core/completion.ts'
+
+/** What a run was asked, and by whom: all that it takes to go on with it. */
+export type RunHeader = {
+  /** The program's name. */
+  readonly program: string
+  readonly inputs: Values
+  readonly include: Include
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** Names the run in its error frame and in the log. */
+  readonly requestId: string
+  /** Who alone may read it; undefined where anybody may who knows its id. */
+  readonly principal: string | undefined
+  /** Of what was asked: two requests with the same one ask the same. */
+  readonly digest: string
+}

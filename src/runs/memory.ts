@@ -1,0 +1,100 @@
+/** Runs kept in this process alone, for as long as they may be and as far as there is room for them. */
+import type { Frame } from '../core/frame.ts'
+import type { KeptResult } from './entry.ts'
+import type { RunHeader } from './header.ts'
+import type { OwnLog, RunStore } from './log.ts'
+import { nextEntry } from './next-entry.ts'
+import { Tail } from './tail.ts'
+
+export type MemoryStoreOptions = {
+  /** Milliseconds that a run is kept after its end. */
+  readonly retentionMs: number
+  /** Bytes of all runs that are over: the oldest go first. */
+  readonly maxSize: number
+}
+
+export class MemoryStore implements RunStore {
+  readonly isShared = false
+  readonly isAvailable = undefined
+  readonly #options: MemoryStoreOptions
+  readonly #tails = new Map<string, Tail>()
+  readonly #ids = new Map<string, string>()
+  /** Those that are over, in the order of their ends, and the key of each. */
+  readonly #over = new Map<string, Tail>()
+  readonly #keys = new Map<string, string>()
+  #size = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: MemoryStoreOptions) {
+    this.#options = options
+  }
+
+  async create(
+    id: string,
+    header: RunHeader,
+    key: string | undefined,
+  ): Promise<OwnLog | { readonly existing: string }> {
+    if (key !== undefined) {
+      const existing = this.#ids.get(key)
+      if (existing !== undefined) return { existing }
+      this.#ids.set(key, id)
+      this.#keys.set(id, key)
+    }
+    const tail = new Tail(id, header)
+    this.#tails.set(id, tail)
+    return {
+      tail,
+      attempt: 1,
+      lost: new AbortController().signal,
+      append: (frames: readonly Frame[], results: readonly KeptResult[]) =>
+        tail.append(nextEntry(tail, 1, frames, results)),
+      end: async (frames: readonly Frame[]) => {
+        tail.append(nextEntry(tail, 1, frames, [], Date.now()))
+        this.#keep(tail)
+      },
+      release: async () => tail.cut(),
+    }
+  }
+
+  async open(id: string) {
+    const tail = this.#tails.get(id)
+    return tail && { tail, leave: () => {} }
+  }
+
+  /** All that run are this process' own. */
+  async cancel(): Promise<void> {}
+
+  async erase(id: string): Promise<void> {
+    const key = this.#keys.get(id)
+    if (key !== undefined) this.#ids.delete(key)
+    this.#keys.delete(id)
+    this.#size -= this.#over.get(id)?.size ?? 0
+    this.#over.delete(id)
+    this.#tails.delete(id)
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+  }
+
+  #keep(tail: Tail): void {
+    if (!this.#tails.has(tail.id)) return // it has been erased
+    this.#over.set(tail.id, tail)
+    this.#size += tail.size
+    this.#sweep()
+  }
+
+  /** Forgets what is too old or too much, and looks again when the next is too old. */
+  #sweep(): void {
+    clearTimeout(this.#timer)
+    const { retentionMs, maxSize } = this.#options
+    for (const [id, { endedAt = 0 }] of this.#over) {
+      const leftMs = endedAt + retentionMs - Date.now()
+      if (leftMs > 0 && this.#size <= maxSize) {
+        this.#timer = setTimeout(() => this.#sweep(), leftMs).unref()
+        return
+      }
+      this.erase(id)
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
+import type { Frame, ResetFrame, StatusFrame, TokenFrame } from '../core/frame.ts'
+import { type Entry, type KeptResult, unpacked } from './entry.ts'
+
+/**
+ * The frames in short: a token frame for each field, where its last chunk stood, and nothing that is void.
+ *
+ * @returns frames that leave a reader with the same text, values, usage and end as all of them would
+ */
+export function snapshot(frames: readonly Frame[]): Frame[] {
+  let short = new Set<Frame>()
+  /** For each field, the frame that it has in there, and its chunks. */
+  let fields = new Map<string, { frame: TokenFrame; chunks: string[] }>()
+  for (const frame of frames) {
+    if (frame.type === 'reset') {
+      const isKept = keptBy(frame)
+      short = new Set([...short].filter(isKept))
+      fields = new Map([...fields].filter(([, { frame }]) => isKept(frame)))
+    } else if (frame.type === 'token') {
+      const key = JSON.stringify([frame.predictor, frame.call, frame.field])
+      const { frame: before, chunks = [] } = fields.get(key) ?? {}
+      if (before) short.delete(before)
+      chunks.push(frame.chunk)
+      short.add(frame)
+      fields.set(key, { frame, chunks })
+    } else {
+      short.add(frame)
+    }
+  }
+  const whole = new Map([...fields.values()].map(({ frame, chunks }) => [frame as Frame, chunks.join('')]))
+  return [...short].map((frame) =>
+    frame.type === 'token' ? { ...frame, chunk: whole.get(frame) as string } : frame,
+  )
+}
+
+/** What stays: what was said of the calls that a reset keeps, and the statuses of their modules. */
+function keptBy({ keep }: ResetFrame): (frame: Frame) => boolean {
+  const calls = new Set(keep.map(({ predictor, call }) => keyOf(predictor, call)))
+  const modules = new Set(keep.map(({ predictor }) => moduleOf(predictor)))
+  const isOfKept = (frame: StatusFrame) => modules.has(frame.module)
+  return (frame) => {
+    switch (frame.type) {
+      case 'status':
+        return isOfKept(frame)
+      case 'token':
+      case 'value':
+      case 'usage':
+        return calls.has(keyOf(frame.predictor, frame.call))
+      default:
+        return true
+    }
+  }
+}
+
+/** The calls that have ended, and said nothing since that is void. */
+export function resultsIn(entries: readonly Entry[]): KeptResult[] {
+  const results = new Map<string, KeptResult>()
+  for (const entry of entries) {
+    // Only where a reset can be: these are thousands.
+    const resets = entry.packed.includes('"reset"')
+      ? unpacked(entry.packed).filter((frame) => frame.type === 'reset')
+      : []
+    for (const { keep } of resets) {
+      const kept = new Set(keep.map(({ predictor, call }) => keyOf(predictor, call)))
+      for (const key of results.keys()) if (!kept.has(key)) results.delete(key)
+    }
+    for (const one of entry.results) results.set(keyOf(one.predictor, one.call), one)
+  }
+  return [...results.values()]
+}
+
+const keyOf = (predictor: string, call = 1) => `${predictor} ${call}`
+
+/** A lane's name begins with its module's. */
+const moduleOf = (predictor: string) => predictor.split('.', 1)[0] as string

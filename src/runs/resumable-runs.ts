@@ -1,0 +1,251 @@
+/**
+ * Runs that outlive their connection: each is written to a log, which any number of readers read from wherever they
+ * are, and goes on until it is over or somebody cancels it.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { Values } from '../core/adapters/adapter.ts'
+import type { Include } from '../core/completion.ts'
+import { asRunError, RunError } from '../core/errors.ts'
+import type { Frame } from '../core/frame.ts'
+import type { Memory } from '../core/memory.ts'
+import type { NamedProgram } from '../core/program.ts'
+import { errorFrame } from '../core/streamify.ts'
+import type { KeptResult } from './entry.ts'
+import type { RunHeader } from './header.ts'
+import type { Adopted, Opened, OwnLog, RunStore } from './log.ts'
+import { record } from './record.ts'
+import type { AdmittedRun, Runs, Slot } from './runs.ts'
+
+/** The run that has this key was asked something else. */
+export class KeyTaken extends Error {
+  override readonly name = 'KeyTaken'
+}
+
+/** A run that this process has begun to own, for the log. */
+export type OwnRun = {
+  readonly id: string
+  readonly requestId: string
+  readonly run: AdmittedRun
+  /** What ended it; undefined where it went well. */
+  readonly error: RunError | undefined
+  readonly durationMs: number
+}
+
+export type ResumableRunsOptions = {
+  readonly runs: Runs
+  readonly store: RunStore
+  readonly programs: readonly NamedProgram[]
+  /** Bytes that the log of one run may have. */
+  readonly maxSize: number
+}
+
+export type Asked = {
+  readonly program: NamedProgram
+  readonly inputs: Values
+  readonly include: Include
+  readonly requestId: string
+  /** Who alone may read it; undefined where anybody may who knows its id. */
+  readonly principal: string | undefined
+  /** What the client calls it: asking again with the same key attaches to it. */
+  readonly key: string | undefined
+}
+
+export class ResumableRuns {
+  readonly #options: ResumableRunsOptions
+  /** Those that this process owns. */
+  readonly #own = new Map<
+    string,
+    { readonly log: OwnLog; readonly slot: Slot; readonly over: Promise<void> }
+  >()
+  /** Called for each run of this process that has ended. */
+  onEnd: (run: OwnRun) => void = () => {}
+
+  constructor(options: ResumableRunsOptions) {
+    this.#options = options
+  }
+
+  /** Whether what keeps the runs can be reached; undefined where that is this process. */
+  get isAvailable(): boolean | undefined {
+    return this.#options.store.isAvailable
+  }
+
+  /**
+   * Starts a run, or finds the one that has the key.
+   *
+   * @returns its log, and whether it has just begun
+   * @throws NotAdmitted; KeyTaken; LogUnavailable
+   */
+  async start(asked: Asked): Promise<Opened & { readonly isNew: boolean }> {
+    const { runs, store } = this.#options
+    const header = headerOf(asked)
+    const slot = runs.admit()
+    let created: Awaited<ReturnType<RunStore['create']>>
+    try {
+      const key = asked.key && digestOf([asked.principal, asked.key])
+      created = await store.create(randomBytes(16).toString('base64url'), header, key)
+    } catch (error) {
+      slot.leave()
+      throw error
+    }
+    if ('existing' in created) {
+      slot.leave()
+      const opened = await this.open(created.existing, asked.principal)
+      if (!opened) return this.start({ ...asked, key: undefined }) // it went in this very moment
+      if (opened.tail.header.digest === header.digest) return { ...opened, isNew: false }
+      opened.leave()
+      throw new KeyTaken()
+    }
+    this.#run(created, asked.program, slot, [])
+    return { tail: created.tail, leave: () => {}, isNew: true }
+  }
+
+  /**
+   * A run's log, to be read.
+   *
+   * @returns undefined where there is no such run for this principal
+   * @throws LogUnavailable
+   */
+  async open(id: string, principal: string | undefined): Promise<Opened | undefined> {
+    const own = this.#own.get(id)
+    const opened = own ? { tail: own.log.tail, leave: () => {} } : await this.#options.store.open(id)
+    if (!opened || opened.tail.header.principal === principal) return opened
+    opened.leave()
+    return undefined
+  }
+
+  /**
+   * Ends a run, unless it is over. Settles when its end is in the log.
+   *
+   * @param opened by {@link open}
+   * @throws LogUnavailable
+   */
+  async cancel({ tail }: Opened): Promise<void> {
+    const own = this.#own.get(tail.id)
+    if (own) {
+      own.slot.abort(new RunError('cancelled'))
+      await own.over
+    } else if (tail.endedAt === undefined) {
+      const frames: Frame[] = [errorFrame(new RunError('cancelled'), tail.header.requestId)]
+      await this.#options.store.cancel(tail.id, frames)
+      while (tail.endedAt === undefined && !tail.isCut) {
+        await new Promise<void>((wake) => tail.whenMore(wake))
+      }
+    }
+  }
+
+  /**
+   * Ends a run and forgets it.
+   *
+   * @throws LogUnavailable
+   */
+  async erase(opened: Opened): Promise<void> {
+    await this.cancel(opened)
+    await this.#options.store.erase(opened.tail.id)
+  }
+
+  /** Goes on with a run that was somebody else's. */
+  adopt({ log, results, isLast }: Adopted): void {
+    const { header } = log.tail
+    const program = this.#options.programs.find(({ name }) => name === header.program)
+    let slot: Slot | undefined
+    try {
+      if (program && !isLast) slot = this.#options.runs.admit()
+    } catch {
+      log.release() // another may have room for it
+      return
+    }
+    if (program && slot) this.#run(log, program, slot, results)
+    else log.end([errorFrame(new RunError('run_lost'), header.requestId)])
+  }
+
+  /** Lets other processes go on with what is still running here, and readers look for them there. */
+  async release(): Promise<void> {
+    if (!this.#options.store.isShared) return
+    await Promise.all(
+      [...this.#own.values()].map(async ({ log, slot, over }) => {
+        await log.release()
+        slot.abort(new RunError('shutting_down'))
+        await over
+      }),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#options.store.close()
+  }
+
+  /** @param results of the calls that were made before, by another owner */
+  #run(log: OwnLog, { program }: NamedProgram, slot: Slot, results: readonly KeptResult[]): void {
+    const { store, maxSize } = this.#options
+    const { id, header } = log.tail
+    const began = performance.now()
+    const memory = store.isShared ? new RunMemory(results) : undefined
+    const run = slot.start(program, header.inputs, {
+      id: header.requestId,
+      include: header.include,
+      elapsedMs: Math.max(0, Date.now() - header.createdAt),
+      memory,
+    })
+    const onLost = () => run.abort(asRunError(log.lost.reason))
+    if (log.lost.aborted) onLost()
+    else log.lost.addEventListener('abort', onLost, { once: true })
+    const over = record(run, log, { maxSize, takeResults: () => memory?.takeNew() ?? [] })
+      .then(() => run.finished)
+      .then((error) => {
+        this.#own.delete(id)
+        slot.leave()
+        const durationMs = performance.now() - began
+        this.onEnd({ id, requestId: header.requestId, run, error, durationMs })
+      })
+    this.#own.set(id, { log, slot, over })
+  }
+}
+
+/** What a run's calls gave: those of before, and those that the log hasn't yet. */
+class RunMemory implements Memory {
+  readonly kept: Memory['kept']
+  readonly #results: ReadonlyMap<string, KeptResult>
+  #new: KeptResult[] = []
+
+  constructor(results: readonly KeptResult[]) {
+    this.kept = results.map(({ predictor, call }) => ({ predictor, call }))
+    this.#results = new Map(results.map((one) => [keyOf(one), one]))
+  }
+
+  recall(call: KeptCall, inputs: Values): KeptResult | undefined {
+    const known = this.#results.get(keyOf(call))
+    return known?.hash === digestOf(inputs) ? known : undefined
+  }
+
+  remember(call: KeptCall, inputs: Values, result: Pick<KeptResult, 'values' | 'truncated'>): void {
+    if (isJson(result.values)) this.#new.push({ ...call, ...result, hash: digestOf(inputs) })
+  }
+
+  takeNew(): KeptResult[] {
+    const results = this.#new
+    this.#new = []
+    return results
+  }
+}
+
+type KeptCall = Memory['kept'][number]
+
+const keyOf = ({ predictor, call }: KeptCall) => `${predictor} ${call}`
+
+/** Whether a value comes back from JSON as it was: a program's own types may give anything. */
+function isJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (Array.isArray(value)) return value.every(isJson)
+  if (typeof value !== 'object' || 'toJSON' in value) return false
+  const prototype = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson)
+}
+
+function headerOf({ program, inputs, include, requestId, principal }: Asked): RunHeader {
+  const { name } = program
+  const digest = digestOf([name, inputs, include])
+  return { program: name, inputs, include, createdAt: Date.now(), requestId, principal, digest }
+}
+
+const digestOf = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('base64url')

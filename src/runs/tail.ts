@@ -1,0 +1,101 @@
+/**
+ * A run's log in this process: whoever owns the run writes it, and any number of readers read it, each at a pace of its
+ * own. There is no queue for each of them, only a place in the one list.
+ */
+import type { Frame } from '../core/frame.ts'
+import { type Entry, unpacked } from './entry.ts'
+import type { RunHeader } from './header.ts'
+import { isAfter, type Position, START } from './position.ts'
+
+export class Tail {
+  readonly id: string
+  readonly header: RunHeader
+  readonly #entries: Entry[] = []
+  readonly #waiting = new Set<() => void>()
+  #position: Position = START
+  #size = 0
+  #isCut = false
+
+  constructor(id: string, header: RunHeader) {
+    this.id = id
+    this.header = header
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries
+  }
+
+  /** Of its last event. */
+  get position(): Position {
+    return this.#position
+  }
+
+  /** Bytes of its frames, packed. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** When the run was over, in milliseconds since 1970; undefined while it isn't. */
+  get endedAt(): number | undefined {
+    return this.#entries.at(-1)?.endedAt
+  }
+
+  /** Whether nothing more comes here, although the run may go on elsewhere. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** What it ended with. */
+  get end(): Frame | undefined {
+    const last = this.#entries.at(-1)
+    return last?.endedAt === undefined ? undefined : unpacked(last.packed).at(-1)
+  }
+
+  /** Everything so far. */
+  frames(): Frame[] {
+    return this.#entries.flatMap(({ packed }) => unpacked(packed))
+  }
+
+  /** Takes what comes next; what is here already is passed over. */
+  append(entry: Entry): void {
+    if (!isAfter(entry.at, this.#position)) return
+    this.#position = entry.at
+    if (entry.frames === 0) return // a new owner, of whom nothing has been heard
+    this.#entries.push(entry)
+    this.#size += Buffer.byteLength(entry.packed)
+    this.#wake()
+  }
+
+  /** Readers are to look elsewhere. */
+  cut(): void {
+    this.#isCut = true
+    this.#wake()
+  }
+
+  /**
+   * Calls back once, when there is more or nothing more comes.
+   *
+   * @returns takes the callback back
+   */
+  whenMore(callback: () => void): () => void {
+    this.#waiting.add(callback)
+    return () => this.#waiting.delete(callback)
+  }
+
+  /** The index of the first entry that has something after a position. */
+  indexAfter(position: Position): number {
+    let [low, high] = [0, this.#entries.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (isAfter((this.#entries[middle] as Entry).at, position)) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
+  }
+}
