@@ -25,9 +25,10 @@ import { answerOf, textAnswerOf, writeAnswer } from './answer.ts'
 import { Board } from './board.ts'
 import { harmlessJson, harmlessLine } from './harmless.ts'
 import { faultsOf, InputsError, readInputs } from './inputs.ts'
+import { cancel, connectionNews, wayBack } from './kept-run.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { PlainLog } from './plain.ts'
-import { type Source, service, thisProcess } from './source.ts'
+import { type Source, saidBy, service, thisProcess } from './source.ts'
 
 /** Milliseconds that the model has to end after an interruption. One that is being loaded may take longer. */
 const CLOSE_MS = 300
@@ -66,17 +67,37 @@ async function main(): Promise<number> {
   process.on('SIGINT', interrupt(130))
   process.on('SIGTERM', interrupt(143))
 
+  const { signal } = interrupted
+  const { url } = options
+  if (options.cancel !== undefined && url) {
+    const address = { url, id: options.cancel, apiKey: apiKey(), signal }
+    process.stdout.write(await cancel(address, options).catch(saidBy(url)))
+    return 0
+  }
   let source: Source | undefined
+  let kept = options.resume
+  const onRun = ({ id }: { readonly id: string }) => {
+    kept = id
+    sayLine(`run ${id}`)
+  }
   try {
-    source = options.url
-      ? await service(options.url, options.program, apiKey(), interrupted.signal)
-      : await thisProcess(options.program, sayLine, interrupted.signal)
-    const readStdin = async () =>
-      process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
-    const inputs = await readInputs(source.program, options, readStdin)
-    await show(source, inputs, options, interrupted.signal)
+    source = url
+      ? await service(url, options.program, apiKey(), signal)
+      : await thisProcess(options.program, sayLine, signal)
+    const shown =
+      options.resume === undefined
+        ? await askingOf(source, options, { signal, onRun })
+        : readingOf(source, options.resume, signal)
+    await show(source, shown, options, signal)
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error
+    // A run that is kept goes on, whether its reader leaves it or has lost it.
+    const isLost = error instanceof IncompleteStreamError && kept !== undefined
+    if (!signal.aborted && !isLost) throw error
+    if (!signal.aborted) {
+      sayLine((error as Error).message)
+      exitCode = 1
+    }
+    if (kept !== undefined) say(wayBack(kept, options))
   } finally {
     await Promise.race([source?.close(), ...(interrupted.signal.aborted ? [sleep(CLOSE_MS)] : [])])
   }
@@ -92,14 +113,38 @@ function apiKey(): string | undefined {
   return key
 }
 
+/** A run to show: one that begins when its frames are asked for, or one that there is. */
+type Shown = {
+  /** What it is asked, if it is asked here. */
+  readonly inputs: Readonly<Record<string, unknown>> | undefined
+  readonly frames: () => AsyncIterable<Frame>
+}
+
+async function askingOf(
+  { program, ask }: Source,
+  options: Options,
+  { signal, onRun }: { signal: AbortSignal; onRun: (run: { readonly id: string }) => void },
+): Promise<Shown> {
+  const { reasoning, json, resumable } = options
+  const readStdin = async () => (process.stdin.isTTY ? '' : readAll(addAbortSignal(signal, process.stdin)))
+  const inputs = await readInputs(program, options, readStdin)
+  const kept = resumable ? { onRun, ...connectionNews(sayLine) } : undefined
+  return { inputs, frames: () => ask(inputs, { include: { reasoning, usage: json }, signal, kept }) }
+}
+
+function readingOf({ read }: Source, id: string, signal: AbortSignal): Shown {
+  const news = connectionNews(sayLine)
+  return { inputs: undefined, frames: () => (read as NonNullable<typeof read>)(id, { signal, ...news }) }
+}
+
 /**
- * Checks the inputs, loads the model, runs the program and shows all of it.
+ * Checks the inputs, loads the model, runs the program, or reads a run that there is, and shows all of it.
  *
  * @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws
  */
 async function show(
-  { program, model, check, load, ask }: Source,
-  inputs: Readonly<Record<string, unknown>>,
+  { program, model, check, load }: Source,
+  { inputs, frames }: Shown,
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
@@ -113,13 +158,13 @@ async function show(
   let state: RunState | undefined
   let answer: string | undefined
   try {
-    check(inputs)
+    if (inputs) check(inputs)
     if (load) {
       board = drawn()
       await Promise.race([load(), abortOf(signal)])
     }
     state = startRun(program, performance.now())
-    for await (const frame of ask(inputs, { include: { reasoning, usage: json }, signal })) {
+    for await (const frame of frames()) {
       state = reduceRun(state, frame, performance.now())
       board ??= drawn()
       board?.show(state)
@@ -130,7 +175,9 @@ async function show(
   } catch (error) {
     const phase = error instanceof IncompleteStreamError ? 'incomplete' : 'stopped'
     state &&= endRun(state, phase, performance.now())
-    if (error instanceof RefusedError && error.faults.length > 0) throw faultsOf(program, error, inputs)
+    if (error instanceof RefusedError && inputs && error.faults.length > 0) {
+      throw faultsOf(program, error, inputs)
+    }
     throw error
   } finally {
     if (state) board?.show(endRun(state, 'stopped', performance.now()))

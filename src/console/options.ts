@@ -16,6 +16,10 @@ Options:
   --input <name>=<value>  one of the program's inputs; repeat it for others. The value of a str is the text as
                           it is, any other is JSON: --input limit=3 --input tags='["a"]' --input lang=en
   --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
+  --resumable             with --url: a run that goes on without this process. Ctrl-C leaves it, and says how to
+                          come back to it
+  --resume <id>           with --url: shows a run that was asked with --resumable, from its beginning
+  --cancel <id>           with --url: ends such a run
   --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
   --json                  print the frames, one a line, with those about usage
@@ -32,6 +36,12 @@ export type Options = {
   readonly url: URL | undefined
   /** A name or, without `url`, a file. */
   readonly program: string | undefined
+  /** Whether to ask for a run that goes on without this process. */
+  readonly resumable: boolean
+  /** The id of a run to show. */
+  readonly resume: string | undefined
+  /** The id of a run to end. */
+  readonly cancel: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
   readonly help: boolean
@@ -46,16 +56,30 @@ export class UsageError extends Error {
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
   const { url, input = [], reasoning = false, json = false, help = false } = values
+  const { resumable = false, resume, cancel } = values
   const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
   const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url needs an address such as http://127.0.0.1:8000, not '${url}'.`)
   }
+  const question = positionals.join(' ').trim() || undefined
+  const kept = [resumable && '--resumable', resume && '--resume', cancel && '--cancel'].filter(Boolean)
+  if (kept.length > 1) throw new UsageError(`${kept.join(' and ')} don't go together.`)
+  if (kept.length > 0 && url === undefined) {
+    throw new UsageError(`${kept[0]} needs --url: only a service keeps runs.`)
+  }
+  if ((resume || cancel) && (question !== undefined || input.length > 0)) {
+    throw new UsageError(`${kept[0]} takes no question and no inputs: the run has them.`)
+  }
+  if (resume === '' || cancel === '') throw new UsageError('A run has an id that is no empty text.')
   return {
-    question: positionals.join(' ').trim() || undefined,
+    question,
     inputs: input.map(nameAndValue),
     url: url === undefined ? undefined : new URL(url),
     program,
+    resumable,
+    resume,
+    cancel,
     reasoning,
     json,
     help,
@@ -77,6 +101,9 @@ function parse(args: readonly string[]) {
         input: { type: 'string', multiple: true },
         url: { type: 'string' },
         program: { type: 'string' },
+        resumable: { type: 'boolean' },
+        resume: { type: 'string' },
+        cancel: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

@@ -1,6 +1,7 @@
 /** Where a run comes from: this process or a running service. What shows it can't tell the difference. */
 import { randomUUID } from 'node:crypto'
 import {
+  attachRun,
   describeProgram,
   type Frame,
   type ProgramDescription,
@@ -15,6 +16,7 @@ import { checkInputs, refuseOtherKeys } from '../core/inputs.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
 import type { NamedProgram, Programs } from '../core/program.ts'
 import { namesOf } from '../core/signature.ts'
+import type { ConnectionNews } from './kept-run.ts'
 import { UsageError } from './options.ts'
 
 export type Source = {
@@ -30,19 +32,25 @@ export type Source = {
   /** Loads the model, if there is one to load. */
   readonly load: (() => Promise<void>) | undefined
   /**
-   * Runs the program. The signal ends the run, and nothing of it is left when the frames end.
+   * Runs the program. The signal ends the run, and nothing of it is left when the frames end; one that is to be kept goes on
+   * without its reader.
    *
    * @throws RefusedError if the inputs aren't what the program takes
    */
   readonly ask: (inputs: Inputs, options: AskOptions) => AsyncIterable<Frame>
+  /** Reads a run that is kept, from its beginning, if there can be any. The signal ends the reading. */
+  readonly read: ((id: string, options: ConnectionNews & Aborting) => AsyncIterable<Frame>) | undefined
   readonly close: () => Promise<void>
 }
 
+type Aborting = { readonly signal: AbortSignal }
+
 type Inputs = Readonly<Record<string, unknown>>
 
-export type AskOptions = {
+export type AskOptions = Aborting & {
   readonly include: { readonly reasoning: boolean; readonly usage: boolean }
-  readonly signal: AbortSignal
+  /** Of a run that a service is to keep; `onRun` is called with its id. */
+  readonly kept?: (ConnectionNews & { readonly onRun: (run: { readonly id: string }) => void }) | undefined
 }
 
 /**
@@ -92,6 +100,7 @@ export async function thisProcess(
         run.leave()
       }
     },
+    read: undefined,
     close: async () => lm.close?.(),
   }
 }
@@ -119,16 +128,13 @@ export async function service(
   apiKey: string | undefined,
   signal: AbortSignal,
 ): Promise<Source> {
-  const description = await describeProgram({ url, program, apiKey, signal }).catch((error) => {
-    if (!(error instanceof TypeError)) throw error // fetch throws one when nothing answered
-    throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
-  })
+  const description = await describeProgram({ url, program, apiKey, signal }).catch(saidBy(url))
   return {
     model: await modelOf(url, apiKey, signal),
     program: description,
     check: () => {}, // the service does
     load: undefined,
-    ask: (inputs, { include, signal }) => {
+    ask: (inputs, { include, signal, kept }) => {
       const wanted = EXTRA.filter((one) => include[one])
       return streamRun({
         url,
@@ -137,11 +143,21 @@ export async function service(
         apiKey,
         signal,
         ...(wanted.length > 0 && { include: wanted }),
+        ...(kept && { resumable: true, ...kept }),
       })
     },
+    read: (id, options) => attachRun({ url, id, apiKey, ...options }),
     close: async () => {},
   }
 }
+
+/** What `fetch` throws when nothing answered, as a sentence. */
+export const saidBy =
+  (url: URL) =>
+  (error: unknown): never => {
+    if (!(error instanceof TypeError)) throw error
+    throw new Error(`Nothing answers at ${url.origin}. Is the service running there?`, { cause: error })
+  }
 
 async function modelOf(url: URL, apiKey: string | undefined, signal: AbortSignal): Promise<string> {
   const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`)

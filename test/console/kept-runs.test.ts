@@ -1,0 +1,179 @@
+/** Runs that go on without the console: asked, left, read again, cancelled; on a terminal and in pipes. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text as readAll } from 'node:stream/consumers'
+import test, { type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { readRun } from '../../src/client/index.ts'
+import { readOptions } from '../../src/console/options.ts'
+import { frame } from '../../src/core/schemas.ts'
+import { TcpProxy } from '../support/proxy.ts'
+import { Service } from '../support/service.ts'
+import { Terminal } from '../support/terminal.ts'
+import { type Exchange, echo } from '../support/upstream.ts'
+
+const ASK = 'src/console/ask.ts'
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** The console without a terminal. */
+function askInPipe(t: TestContext, args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [ASK, ...args], { cwd: root, env: { ...process.env, ...env } })
+  t.after(() => child.kill('SIGKILL'))
+  child.stdin.end()
+  const over = Promise.all([readAll(child.stdout), readAll(child.stderr), once(child, 'close')]).then(
+    ([stdout, stderr, [code]]) => ({ stdout, stderr, code: code as number }),
+  )
+  return { child, over }
+}
+
+const pipe = (t: TestContext, args: readonly string[], env?: Record<string, string>) =>
+  askInPipe(t, args, env).over
+
+/** Begins each answer, and holds it until the test goes on. */
+async function heldService(t: TestContext) {
+  const held: Exchange[] = []
+  const service = await Service.start(t, {
+    script: (exchange) => {
+      exchange
+        .open()
+        .delta(`[[ ## reasoning ## ]]\nr\n\n[[ ## ${exchange.field} ## ]]\nso ${exchange.field} `)
+      held.push(exchange)
+    },
+  })
+  const goOn = () => {
+    service.upstream.script = echo
+    for (const exchange of held) exchange.delta('ends').finish()
+  }
+  return { service, goOn }
+}
+
+const idIn = (text: string) => /^run (\S{22})$/m.exec(text)?.[1] ?? ''
+
+const haveBegun = (lines: readonly string[]) => lines.filter((line) => line.includes('so ')).length === 2
+
+test('Ctrl-C leaves a resumable run, says how to come back, and --resume shows it to its end', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const { url } = service
+  const terminal = new Terminal(
+    t,
+    [ASK, '--url', url, '--resumable', 'why?'],
+    { npm_lifecycle_event: 'ask' },
+    120,
+  )
+  const begun = await terminal.until(haveBegun)
+  const id = idIn(begun.join('\n'))
+  terminal.type('\u0003')
+  assert.equal(await terminal.exited, 130)
+  const left = await terminal.until((lines) => lines.at(-1)?.includes('--cancel') ?? false)
+  assert.deepEqual(left.slice(-3), [
+    'The run goes on. To read it, and to cancel it:',
+    `  npm run ask -- --url ${url}/ --resume=${id}`,
+    `  npm run ask -- --url ${url}/ --cancel=${id}`,
+  ])
+  assert.equal((await readRun({ url, id })).status, 'running')
+
+  const again = new Terminal(t, [ASK, '--url', url, `--resume=${id}`], {}, 120)
+  await again.until(haveBegun)
+  goOn()
+  assert.equal(await again.exited, 0)
+  const ended = await again.until((lines) => lines.at(-1)?.startsWith('✔ [compose]') ?? false)
+  assert.equal(ended.at(-3), 'answer on why?')
+  await service.assertQuiet('ok')
+  assert.equal(service.upstream.exchanges.length, 3)
+})
+
+test('in a pipe, a run that was asked and left is read by its id: the answer, or its frames as JSON', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const { url } = service
+  const { child, over } = askInPipe(t, ['--url', url, '--resumable', 'why?'])
+  let said = ''
+  child.stderr.on('data', (piece) => {
+    said += piece
+    if (idIn(said)) child.kill('SIGTERM')
+  })
+  const asked = await over
+  assert.equal(asked.code, 143)
+  assert.equal(asked.stdout, '')
+  const id = idIn(asked.stderr)
+  assert.ok(asked.stderr.endsWith(`npx tributary ask --url ${url}/ --cancel=${id}\n`), asked.stderr)
+  goOn()
+  const { stdout, stderr, code } = await pipe(t, ['--url', url, `--resume=${id}`])
+  assert.deepEqual([code, stdout], [0, 'answer on why?\n'], stderr)
+  assert.match(stderr, /^\[ideas\.brainstorm brainstorm\] so brainstorm ends$/m)
+  assert.doesNotMatch(stderr, /void/)
+  const json = await pipe(t, ['--url', url, '--json', `--resume=${id}`])
+  const frames = json.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => frame.parse(JSON.parse(line)))
+  assert.deepEqual(
+    [frames.at(0), frames.at(-1)?.type, json.code],
+    [{ type: 'reset', keep: [] }, 'prediction', 0],
+  )
+  await service.assertQuiet('ok')
+})
+
+test('a run that is cut is read on, and a line says so', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const proxy = await TcpProxy.start(t, service.url)
+  const terminal = new Terminal(t, [ASK, '--url', proxy.url, '--resumable', 'why?'], {}, 120)
+  await terminal.until(haveBegun)
+  proxy.cut()
+  await terminal.until((lines) => lines.some((line) => line.startsWith('Connected again.')))
+  goOn()
+  assert.equal(await terminal.exited, 0)
+  const ended = await terminal.until((lines) => lines.at(-1)?.startsWith('✔ [compose]') ?? false)
+  assert.equal(ended.filter((line) => line === 'The connection broke. Connecting again…').length, 1)
+  assert.equal(ended.at(-3), 'answer on why?')
+  await service.assertQuiet('ok')
+})
+
+test('--cancel ends a run, says what it came to, and whoever shows it sees that', async (t) => {
+  const { service } = await heldService(t)
+  const { url } = service
+  const terminal = new Terminal(t, [ASK, '--url', url, '--resumable', 'why?'], {}, 120)
+  const id = idIn((await terminal.until(haveBegun)).join('\n'))
+  assert.deepEqual(await pipe(t, ['--url', url, `--cancel=${id}`]), {
+    stdout: 'The run is cancelled.\n',
+    stderr: '',
+    code: 0,
+  })
+  assert.equal(await terminal.exited, 1)
+  await terminal.until((lines) => lines.at(-1) === 'The run was cancelled. (cancelled)')
+  const again = await pipe(t, ['--url', url, '--json', `--cancel=${id}`])
+  assert.equal(JSON.parse(again.stdout).status, 'cancelled')
+  await service.assertQuiet('cancelled')
+})
+
+test('a run that isn’t there is said to be none, and a service that isn’t too', async (t) => {
+  const service = await Service.start(t)
+  const [none, silent] = await Promise.all([
+    pipe(t, ['--url', service.url, '--resume', 'none']),
+    pipe(t, ['--url', 'http://127.0.0.1:1', '--cancel', 'none']),
+  ])
+  assert.deepEqual([none.stdout, none.code], ['', 1])
+  assert.match(none.stderr, /There is no such run: it may have been forgotten\. Ask again\.\n$/)
+  assert.deepEqual(silent, {
+    stdout: '',
+    stderr: 'Nothing answers at http://127.0.0.1:1. Is the service running there?\n',
+    code: 1,
+  })
+})
+
+test('what makes no sense together is a usage error', () => {
+  const url = ['--url', 'http://127.0.0.1:1']
+  for (const [args, message] of [
+    [['--resumable', 'why?'], '--resumable needs --url: only a service keeps runs.'],
+    [['--resume', 'x'], '--resume needs --url: only a service keeps runs.'],
+    [[...url, '--resume', 'x', '--cancel', 'x'], "--resume and --cancel don't go together."],
+    [[...url, '--resume', 'x', 'why?'], '--resume takes no question and no inputs: the run has them.'],
+    [
+      [...url, '--cancel', 'x', '--input', 'a=b'],
+      '--cancel takes no question and no inputs: the run has them.',
+    ],
+    [[...url, '--cancel='], 'A run has an id that is no empty text.'],
+  ] as const) {
+    assert.throws(() => readOptions(args), { name: 'UsageError', message })
+  }
+})
