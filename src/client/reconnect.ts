@@ -51,15 +51,19 @@ export async function* follow(
   connect: Connect,
   following: Following,
 ): AsyncGenerator<Frame, void, undefined> {
-  const { signal, reconnectMs = RECONNECT_MS, onCut } = following
+  const { signal, reconnectMs = RECONNECT_MS, silenceMs = SILENCE_MS, onCut } = following
   const reader = new Reader(connect, following)
+  // Milliseconds of trying in vain. The clock alone would count the hour too that a computer sleeps.
+  let vainMs = 0
   for (;;) {
+    const began = performance.now()
     const ended = yield* reader.read()
     if (!ended) return
     const { error, retryAfter = 0 } = ended
     const waitMs = retryAfter * 1_000 + drawnWait(reader.failures++)
-    const untilMs = reader.heardAt + reconnectMs
-    if (performance.now() + waitMs > untilMs) throw reader.hasBegun ? lost(reconnectMs, error) : error
+    vainMs = reader.wasHeard ? 0 : vainMs + Math.min(performance.now() - began, silenceMs)
+    vainMs += waitMs
+    if (vainMs > reconnectMs) throw reader.hasBegun ? lost(reconnectMs, error) : error
     onCut?.({ error, waitMs })
     await pause(waitMs, signal)
   }
@@ -68,7 +72,8 @@ export async function* follow(
 class Reader {
   /** Attempts since the last event with an id. */
   failures = 0
-  heardAt = performance.now()
+  /** Whether the last connection brought anything. */
+  wasHeard = false
   /** Whether there ever was a stream. */
   hasBegun = false
   readonly #connect: Connect
@@ -84,6 +89,7 @@ class Reader {
   /** Yields what one connection brings. Returns how it ended if another is worth trying. */
   async *read(): AsyncGenerator<Frame, Ended | undefined, undefined> {
     const { signal, onEvent, onOpen, onReconnect } = this.#following
+    this.wasHeard = false
     const connection = new AbortController()
     const alive = this.#watch(connection)
     let isDone = false
@@ -146,7 +152,7 @@ class Reader {
     let timer = setTimeout(onSilence, silenceMs)
     return {
       heard: () => {
-        this.heardAt = performance.now()
+        this.wasHeard = true
         clearTimeout(timer)
         timer = setTimeout(onSilence, silenceMs)
       },

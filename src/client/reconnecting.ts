@@ -8,7 +8,7 @@ export type Cut = {
 }
 
 export type Reconnecting = {
-  /** Milliseconds without a sign of the service after which connecting again is given up. 2 minutes if left out. */
+  /** Milliseconds of trying in vain after which connecting again is given up. 2 minutes if left out. */
   readonly reconnectMs?: number | undefined
   /**
    * Milliseconds after which a connection counts as dead that brings nothing, not even a heartbeat. A minute if left out:

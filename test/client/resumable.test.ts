@@ -265,6 +265,32 @@ test('it gives up when there is no service for too long, and at once when waitin
   await service.assertQuiet('ok')
 })
 
+test('a computer that slept for an hour has not tried for an hour', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const proxy = await TcpProxy.start(t, service.url)
+  const now = performance.now.bind(performance)
+  let sleptMs = 0
+  t.mock.method(performance, 'now', () => now() + sleptMs)
+  let cuts = 0
+  const frames = streamRun({
+    url: proxy.url,
+    question: 'why',
+    resumable: true,
+    onCut: () => {
+      cuts++
+      sleptMs += 3_600_000
+      if (cuts === 2) proxy.accept()
+    },
+  })
+  const seen = await untilTokens(frames, 2)
+  await proxy.refuse()
+  goOn()
+  const state = await folded(service.url, joined(seen, frames))
+  assert.equal(state.prediction?.answer, 'answer on why')
+  assert.ok(cuts >= 2)
+  await service.assertQuiet('ok')
+})
+
 test('what the service refuses is not asked again, before a run and in its midst', async (t) => {
   const { service, goOn } = await heldService(t)
   const another = await Service.start(t)
@@ -391,6 +417,28 @@ test('where a proxy takes the run’s id away, posting again reads on', async (t
   assert.equal(proxy.count, 4)
   assert.equal(service.upstream.exchanges.length, 3)
   await service.assertQuiet('ok')
+})
+
+test('with the types of its program, what is known of a run has its names and values', () => {
+  type Invoice = {
+    readonly name: 'invoice'
+    readonly inputs: { readonly text: string }
+    readonly outputs: { readonly total: number }
+    readonly predictors: { readonly read: 'total' }
+  }
+  const at = { url: 'http://127.0.0.1:8000', id: 'a' }
+  void (async () => {
+    const run = await readRun<Invoice>(at)
+    const total: number | undefined = run.prediction?.data.total
+    // @ts-expect-error the program has no such output
+    const other: number | undefined = (await cancelRun<Invoice>(at)).prediction?.data.other
+    for await (const frame of attachRun<Invoice>(at)) {
+      if (frame.type === 'prediction') return frame.data.total
+      // @ts-expect-error the program has no such predictor
+      if (frame.type === 'token' && frame.predictor === 'other') return other
+    }
+    return total
+  })
 })
 
 test('what a callback throws is the caller’s, and not taken for a broken connection', async (t) => {
