@@ -18,8 +18,8 @@ Options:
   --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
   --resumable             with --url: a run that goes on without this process. Ctrl-C leaves it, and says how to
                           come back to it
-  --resume <id>           with --url: shows a run that was asked with --resumable, from its beginning
-  --cancel <id>           with --url: ends such a run
+  --resume=<id>           with --url: shows a run that was asked with --resumable, from its beginning
+  --cancel=<id>           with --url: ends such a run
   --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
   --json                  print the frames, one a line, with those about usage

@@ -161,6 +161,12 @@ test('a run that isn’t there is said to be none, and a service that isn’t to
   })
 })
 
+test('an id may begin with a dash', () => {
+  const url = 'http://127.0.0.1:1'
+  assert.equal(readOptions(['--url', url, '--resume=-a']).resume, '-a')
+  assert.equal(readOptions(['--url', url, '--cancel=--b']).cancel, '--b')
+})
+
 test('what makes no sense together is a usage error', () => {
   const url = ['--url', 'http://127.0.0.1:1']
   for (const [args, message] of [
