@@ -58,13 +58,19 @@ export type Asked = {
   readonly key: string | undefined
 }
 
+type Owned = {
+  readonly log: OwnLog
+  readonly slot: Slot
+  /** Settles when the run is over, and its end in the log. */
+  readonly over: Promise<void>
+  /** Settle when readers in this process have left. */
+  readonly readers: Set<Promise<void>>
+}
+
 export class ResumableRuns {
   readonly #options: ResumableRunsOptions
   /** Those that this process owns. */
-  readonly #own = new Map<
-    string,
-    { readonly log: OwnLog; readonly slot: Slot; readonly over: Promise<void> }
-  >()
+  readonly #own = new Map<string, Owned>()
   /** Called for each run of this process that has ended. */
   onEnd: (run: OwnRun) => void = () => {}
 
@@ -106,7 +112,7 @@ export class ResumableRuns {
       throw new KeyTaken()
     }
     this.#run(created, asked.program, slot, NOTHING_DONE)
-    const opened = await store.open(created.tail.id)
+    const opened = await this.open(created.tail.id, asked.principal)
     return { ...(opened ?? { tail: created.tail, leave: () => {} }), isNew: true }
   }
 
@@ -118,7 +124,8 @@ export class ResumableRuns {
    */
   async open(id: string, principal: string | undefined): Promise<Opened | undefined> {
     const opened = await this.#options.store.open(id)
-    if (!opened || opened.tail.header.principal === principal) return opened
+    if (!opened) return undefined
+    if (opened.tail.header.principal === principal) return this.#counted(opened)
     opened.leave()
     return undefined
   }
@@ -169,6 +176,22 @@ export class ResumableRuns {
     await this.#options.store.close()
   }
 
+  /** The slot of a run that is over is free when nobody here reads it any longer. */
+  #counted({ tail, leave }: Opened): Opened {
+    const own = this.#own.get(tail.id)
+    if (!own) return { tail, leave }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    own.readers.add(promise)
+    promise.then(() => own.readers.delete(promise))
+    return {
+      tail,
+      leave: () => {
+        leave()
+        resolve()
+      },
+    }
+  }
+
   /** Goes on with a run that was somebody else's. */
   #adopt(log: OwnLog): void {
     const { runs, programs } = this.#options
@@ -196,6 +219,7 @@ export class ResumableRuns {
     const { store, maxSize } = this.#options
     const { id, header } = log.tail
     const began = performance.now()
+    const readers = new Set<Promise<void>>()
     const memory = store.isShared ? new RunMemory(replay) : undefined
     const run = slot.start(program, header.inputs, {
       id: header.requestId,
@@ -210,11 +234,11 @@ export class ResumableRuns {
       .then(() => run.finished)
       .then((error) => {
         this.#own.delete(id)
-        slot.leave()
+        Promise.all(readers).then(() => slot.leave())
         const durationMs = performance.now() - began
         this.onEnd({ id, requestId: header.requestId, run, error, durationMs })
       })
-    this.#own.set(id, { log, slot, over })
+    this.#own.set(id, { log, slot, over, readers })
   }
 }
 
