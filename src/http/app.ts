@@ -94,7 +94,7 @@ export async function buildApp({
   acceptJsonOnly(app)
 
   await docsRoutes(app, openapi(config, programs))
-  healthRoutes(app, { lm, runs, isLoaded })
+  healthRoutes(app, { lm, runs, resumable, isLoaded })
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
   runsRoutes(app, deps)

@@ -60,7 +60,7 @@ export class Tail {
   append(entry: Entry): void {
     if (!isAfter(entry.at, this.#position)) return
     this.#position = entry.at
-    if (entry.frames === 0) return // a new owner, of whom nothing has been heard
+    if (entry.frames === 0 && entry.endedAt === undefined) return // a new owner, of whom nothing has been heard
     this.#entries.push(entry)
     this.#size += Buffer.byteLength(entry.packed)
     this.#wake()

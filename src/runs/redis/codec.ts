@@ -1,6 +1,6 @@
 /** Entries of a run's log as entries of a stream, and back. */
 import type { Frame } from '../../core/frame.ts'
-import { type Entry, type KeptResult, packed } from '../entry.ts'
+import { type Entry, firstOf, type KeptResult, packed, unpacked } from '../entry.ts'
 import type { RunHeader } from '../header.ts'
 import { type Position, positionOf, written } from '../position.ts'
 import type { Command } from './connection.ts'
@@ -48,9 +48,10 @@ export function openingOf([, fields]: StreamEntry): Opening {
 export function appendCommand(id: string, entries: readonly Entry[]): Command {
   const last = entries.at(-1) as Entry
   const frames = `[${entries.map(({ packed }) => packed.slice(1, -1)).join(',')}]`
+  const count = entries.reduce((sum, entry) => sum + entry.frames, 0)
   const results = entries.flatMap((entry) => entry.results)
   return [
-    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'f', frames],
+    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'n', String(count), 'f', frames],
     ...(results.length > 0 ? ['r', JSON.stringify(results)] : []),
     ...(last.endedAt === undefined ? [] : ['e', String(last.endedAt)]),
   ]
@@ -75,7 +76,8 @@ export function endCommand(id: string, attempt: number, frames: readonly Frame[]
 }
 
 /**
- * @param before the position of the entry before it in the log
+ * @param before what the reader has already. A server that had lost writes may have got them again, together with newer
+ *   ones: then some of the entry's frames are known
  * @returns undefined for the first entry
  */
 export function entryOf([id, fields]: StreamEntry, before: Position): Entry | undefined {
@@ -83,15 +85,18 @@ export function entryOf([id, fields]: StreamEntry, before: Position): Entry | un
   if (!at || id === OPENING_ID) return undefined
   const values = valuesOf(fields)
   const endedAt = values.get('e')
-  const count = at.count - (before.attempt === at.attempt ? before.count : 0)
   const results = values.get('r')
-  return {
+  const entry: Entry = {
     at,
-    frames: endedAt === undefined ? count : count - 1,
+    frames: Number(values.get('n') ?? 0),
     packed: values.get('f') ?? '[]',
     results: results === undefined ? [] : (JSON.parse(results) as KeptResult[]),
     endedAt: endedAt === undefined ? undefined : Number(endedAt),
   }
+  const known = before.attempt === at.attempt ? before.count - firstOf(entry) + 1 : 0
+  if (known <= 0 || known > entry.frames) return entry
+  const rest = unpacked(entry.packed).slice(known)
+  return { ...entry, frames: rest.length, packed: packed(rest) }
 }
 
 /** Whether a run is over that has this last entry. */
