@@ -7,7 +7,6 @@ import {
   RefusedError,
   streamRun,
 } from '../client/index.ts'
-import { compose } from '../compose.ts'
 import { inputLimitsOf, readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
 import { Faults } from '../core/fault.ts'
@@ -61,6 +60,7 @@ export async function thisProcess(
 ): Promise<Source> {
   const isFile = wanted !== undefined && /[./\\]/.test(wanted)
   const config = readConfig(isFile ? { ...process.env, PROGRAM: wanted } : process.env)
+  const { compose } = await import('../compose.ts') // models and their packages: a service's run needs none
   const { lm, programs, runs } = await compose(config, { log, signal })
   const { name, program } = isFile || wanted === undefined ? programs.default : named(wanted, programs)
   const limits = inputLimitsOf(config)
