@@ -84,7 +84,7 @@ test('a program of a user’s own works too', async (t) => {
     { weigh: chainOfThought('question -> pros, cons') },
     async ({ weigh }, { question }) => await weigh({ question }),
   )
-  const service = await Service.start(t, { env, program: own })
+  const service = await Service.start(t, { env: cut, program: own })
   const { data } = predictionOf(await service.ask('Should I buy a bicycle?'))
   assert.deepEqual(Object.keys(data), ['reasoning', 'pros', 'cons'])
   await service.assertQuiet('ok')
