@@ -53,7 +53,7 @@ test('a whole run: both branches stream at the same time, compose follows, and i
 })
 
 test('runs at once: each gets an answer of its own, and one that has to wait is told so', async (t) => {
-  const service = await Service.start(t, { env: cut, program: branches })
+  const service = await Service.start(t, { env, program: branches })
   const questions = ['How do volcanoes form?', 'How can I sleep better?', 'What is bread made of?']
   const runs = await Promise.all(questions.map((question) => service.ask(question)))
   const answers = runs.map((frames) => predictionOf(frames).data.answer)
