@@ -18,7 +18,7 @@ try {
   while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise((again) => setTimeout(again, 500))
 
   const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium-headless-shell',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   })
   const page = await browser.newPage({
