@@ -3,8 +3,9 @@
  * body or a frame is what is checked and sent.
  */
 import { type Config, inputLimitsOf } from '../config.ts'
+import { describe } from '../core/describe.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
-import type { NamedProgram, Programs } from '../core/program.ts'
+import type { NamedProgram, Program, Programs } from '../core/program.ts'
 import {
   errorFrame,
   frame,
@@ -16,7 +17,9 @@ import {
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
+import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
+import { problemExample, QUESTION, READY, STREAM } from './examples.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionSchema } from './routes/question.ts'
@@ -32,37 +35,56 @@ const FRAMES = {
 }
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-const json = (name: string, description: string) => ({
+const json = (name: string, description: string, example: unknown) => ({
   description,
-  content: { 'application/json': { schema: ref(name) } },
+  content: { 'application/json': { schema: ref(name), example } },
 })
-const refusal = (description: string, headers?: Record<string, string>) => ({
-  description,
-  content: { 'application/problem+json': { schema: ref('Problem') } },
-  ...(headers && {
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, text]) => [
-        name,
-        { description: text, schema: { type: 'string' } },
-      ]),
-    ),
-  }),
+const refusal = (
+  status: Parameters<typeof problemExample>[0],
+  description: string,
+  headers?: Record<string, string>,
+) => ({
+  [status]: {
+    description,
+    content: {
+      'application/problem+json': { schema: ref('Problem'), example: problemExample(status) },
+    },
+    ...(headers && {
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, text]) => [
+          name,
+          { description: text, schema: { type: 'string' } },
+        ]),
+      ),
+    }),
+  },
 })
 
-const WRONG_HOST = refusal('The Host header has a name that the service does not answer to.')
+const WRONG_HOST = refusal(421, 'The Host header has a name that the service does not answer to.')
+
+/** For a program that takes a question; what others are asked, their schemas say. */
+const questionExample = ({ inputs }: Program) =>
+  namesOf(inputs).join() === 'question' ? { example: { question: QUESTION } } : {}
 
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
   const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
-  const unauthorized = config.API_KEYS && {
-    401: refusal('The key is missing or wrong, or is in the address.', { 'www-authenticate': 'Bearer.' }),
-  }
+  const unauthorized =
+    config.API_KEYS &&
+    refusal(401, 'The key is missing or wrong, or is in the address.', { 'www-authenticate': 'Bearer.' })
+  const described = ({ name, program }: NamedProgram) => describe(name, program, inputLimitsOf(config))
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
-  const stream = (operationId: string, question: object, summary: string) => ({
+  const stream = (operationId: string, { program }: NamedProgram, question: object, summary: string) => ({
     operationId,
     summary,
-    requestBody: { required: true, content: { 'application/json': { schema: question } } },
+    description:
+      'The frames come while the models write. “Try it out” on these pages shows them only once the stream has ' +
+      'ended: to watch a run, use the page at the address of the service, or `curl -N`.',
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: question, ...questionExample(program) } },
+    },
     ...secured,
     responses: {
       200: {
@@ -73,26 +95,27 @@ export function openapi(config: Config, programs: Programs) {
         headers: {
           'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
         },
-        content: { 'text/event-stream': { schema: ref('Frame') } },
+        content: { 'text/event-stream': { schema: ref('Frame'), example: STREAM } },
       },
-      400: refusal('The body is wrong, or the question too long for the model.'),
+      ...refusal(400, 'The body is wrong, or the question too long for the model.'),
       ...unauthorized,
-      408: refusal('The body took too long.'),
-      413: refusal('The body is too large.'),
-      415: refusal("The body's content type isn't JSON, or it is compressed."),
-      421: WRONG_HOST,
-      503: refusal('The limit of open streams is reached, or the service is shutting down.', {
+      ...refusal(408, 'The body took too long.'),
+      ...refusal(413, 'The body is too large.'),
+      ...refusal(415, "The body's content type isn't JSON, or it is compressed."),
+      ...WRONG_HOST,
+      ...refusal(503, 'The limit of open streams is reached, or the service is shutting down.', {
         'retry-after': 'Seconds.',
       }),
     },
   })
-  const pathsOf = ({ name, program }: NamedProgram) => {
+  const pathsOf = (named: NamedProgram) => {
+    const { name, program } = named
     const question =
       program === programs.default.program ? ref('Question') : questionSchema(program, inputLimitsOf(config))
     return [
       [
         `/v1/programs/${name}/stream`,
-        { post: stream(`stream ${name}`, question, `Ask the program ${name}`) },
+        { post: stream(`stream ${name}`, named, question, `Ask the program ${name}`) },
       ],
       [
         `/v1/programs/${name}`,
@@ -102,9 +125,9 @@ export function openapi(config: Config, programs: Programs) {
             summary: program.description ?? `What the program ${name} consists of`,
             ...secured,
             responses: {
-              200: json('Program', 'Its inputs, outputs and predictors.'),
+              200: json('Program', 'Its inputs, outputs and predictors.', described(named)),
               ...unauthorized,
-              421: WRONG_HOST,
+              ...WRONG_HOST,
             },
           },
         },
@@ -121,16 +144,23 @@ export function openapi(config: Config, programs: Programs) {
         'writes it, under the name of the module and the field it belongs to.',
     },
     paths: {
-      '/v1/stream': { post: stream('stream', ref('Question'), 'Ask a question, read the run as it happens') },
+      '/v1/stream': {
+        post: stream(
+          'stream',
+          programs.default,
+          ref('Question'),
+          'Ask a question, read the run as it happens',
+        ),
+      },
       '/v1/program': {
         get: {
           operationId: 'program',
           summary: 'What the program consists of: for boards and pages that show its runs',
           ...secured,
           responses: {
-            200: json('Program', 'Its predictors, in order.'),
+            200: json('Program', 'Its predictors, in order.', described(programs.default)),
             ...unauthorized,
-            421: WRONG_HOST,
+            ...WRONG_HOST,
           },
         },
       },
@@ -140,9 +170,12 @@ export function openapi(config: Config, programs: Programs) {
           summary: 'What all programs consist of',
           ...secured,
           responses: {
-            200: json('Programs', 'Each of them, and the name of the one that runs where none is named.'),
+            200: json('Programs', 'Each of them, and the name of the one that runs where none is named.', {
+              default: programs.default.name,
+              programs: programs.all.map(described),
+            }),
             ...unauthorized,
-            421: WRONG_HOST,
+            ...WRONG_HOST,
           },
         },
       },
@@ -151,7 +184,7 @@ export function openapi(config: Config, programs: Programs) {
         get: {
           operationId: 'livez',
           summary: 'Does the process serve?',
-          responses: { 200: json('Liveness', 'Yes.'), 421: WRONG_HOST },
+          responses: { 200: json('Liveness', 'Yes.', { status: 'ok' }), ...WRONG_HOST },
         },
       },
       '/readyz': {
@@ -159,9 +192,9 @@ export function openapi(config: Config, programs: Programs) {
           operationId: 'readyz',
           summary: 'Whether it can take a question, and which model answers',
           responses: {
-            200: json('Readiness', 'Yes.'),
-            421: WRONG_HOST,
-            503: json('Readiness', 'Not now.'),
+            200: json('Readiness', 'Yes.', READY),
+            ...WRONG_HOST,
+            503: json('Readiness', 'Not now.', { ...READY, status: 'loading' }),
           },
         },
       },
