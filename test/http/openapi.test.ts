@@ -203,7 +203,8 @@ test('every example is what the service would send: a whole stream, and problems
   for (const answer of [text, await fetch(`${service.url}/v1/program`)]) {
     const { request_id: _, ...body } = await answer.json()
     const { content } = problems?.[answer.status] ?? assert.fail()
-    const { request_id: __, ...said } = content['application/problem+json']?.example as ProblemBody
+    const { example: problem } = content['application/problem+json'] ?? assert.fail()
+    const { request_id: __, ...said } = problem as ProblemBody
     assert.deepEqual(said, body)
   }
 })
