@@ -96,7 +96,8 @@ const shown = stretches.map(({ text, from, to }, index) => {
   const rule = `@keyframes k${index}{0%{visibility:hidden}${percent(from)}{visibility:visible}${off}}#r${index}{animation-name:k${index}}`
   return { rule, group: `<g id="r${index}"${off === '' ? ' class="last"' : ''}>${text}</g>` }
 })
-const style = `g{visibility:hidden;animation:${rounded(end / 1000)}s step-end infinite}${shown.map(({ rule }) => rule).join('')}@media (prefers-reduced-motion:reduce){g{animation:none!important}.last{visibility:visible}}`
+const motion = `g{animation:${rounded(end / 1000)}s step-end infinite}${shown.map(({ rule }) => rule).join('')}`
+const style = `g{visibility:hidden}.last{visibility:visible}@media (prefers-reduced-motion:no-preference){${motion}}`
 const prompt = `<text x="${PADDING}" y="${PADDING + 0.75 * CELL.height}" fill="#8b949e">$ ${escaped(COMMAND)}</text>`
 const width = COLUMNS * CELL.width + 2 * PADDING
 const height = (ROWS + 2) * CELL.height + 2 * PADDING
