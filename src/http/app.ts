@@ -89,12 +89,12 @@ export async function buildApp({
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
 
-  await docsRoutes(app, openapi(config, programs))
   healthRoutes(app, { lm, runs, isLoaded })
   streamRoutes(app, { lm, programs, runs, config })
   programRoutes(app, { programs, config })
   await clientRoutes(app)
   await playgroundRoutes(app)
+  await docsRoutes(app, openapi(config, programs))
   return app
 }
 

@@ -27,17 +27,13 @@ export async function openInFirefox(t: TestContext, { url }: { readonly url: str
       faults.push(`asked for ${request.url()}`)
   })
   page.on('console', (message) => {
+    // Violations of the policy are among these.
     if (message.type() === 'error') faults.push(message.text())
   })
   page.on('pageerror', (error) => faults.push(String(error)))
   t.after(async () => {
     await context.close()
     assert.deepEqual(faults, [])
-  })
-  await page.evaluateOnNewDocument(() => {
-    addEventListener('securitypolicyviolation', ({ violatedDirective, sample }) => {
-      console.error(`violated ${violatedDirective} ${sample}`)
-    })
   })
   await page.goto(url)
   await page.waitForSelector('#flow li')
