@@ -116,7 +116,7 @@ test('a replay shows exactly what its live run showed', async (t) => {
   assert.equal(failed.code, 1)
 })
 
-test('without waiting for more than its frames, a replay takes as long as its run did', async (t) => {
+test('a replay waits as its run did, or not at all', async (t) => {
   const path = join(folder(t), 'slow.jsonl')
   const head = { tributary: 1, program: 'p', inputs: {}, at: new Date(0).toISOString() }
   const token = { type: 'token', predictor: 'ask', field: 'answer', chunk: 'so', is_last: true }
