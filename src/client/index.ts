@@ -21,6 +21,14 @@ export { placeOf } from './fault-place.ts'
 export { type InputKind, inputsOf, type JsonSchema, type ProgramInput } from './inputs.ts'
 export { PartialValue, partialOf } from './partial-value.ts'
 export type { AnyProgram, FrameOf, PredictorOf, ProgramTypes } from './program-types.ts'
+export {
+  type RecordedFrame,
+  type Recording,
+  RecordingError,
+  type RecordingHead,
+  readRecording,
+  recordingLine,
+} from './recording.ts'
 export type { Connection } from './request.ts'
 export {
   endRun,

@@ -1,8 +1,8 @@
 /**
- * `npm run ask -- "question"`: a run on the console.
+ * `npm run ask -- "question"`: a run on the console, live or recorded.
  *
- * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs or configuration,
- * 130 and 143 after SIGINT and SIGTERM.
+ * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs, configuration or
+ * recording, 130 and 143 after SIGINT and SIGTERM.
  */
 import { once } from 'node:events'
 import { addAbortSignal } from 'node:stream'
@@ -19,15 +19,17 @@ import {
   startRun,
 } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
-import { remedyOf } from '../core/errors.ts'
 import { surviveStrayErrors } from '../programs/stray-errors.ts'
 import { answerOf, textAnswerOf, writeAnswer } from './answer.ts'
 import { Board } from './board.ts'
+import { FileError } from './file-error.ts'
 import { harmlessJson, harmlessLine } from './harmless.ts'
 import { faultsOf, InputsError, readInputs } from './inputs.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { PlainLog } from './plain.ts'
-import { type Source, service, thisProcess } from './source.ts'
+import { recording } from './record.ts'
+import { replay } from './replay.ts'
+import type { Inputs, Source } from './source.ts'
 
 /** Milliseconds that the model has to end after an interruption. One that is being loaded may take longer. */
 const CLOSE_MS = 300
@@ -68,12 +70,11 @@ async function main(): Promise<number> {
 
   let source: Source | undefined
   try {
-    source = options.url
-      ? await service(options.url, options.program, apiKey(), interrupted.signal)
-      : await thisProcess(options.program, sayLine, interrupted.signal)
+    source = await sourceOf(options, interrupted.signal)
     const readStdin = async () =>
       process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
-    const inputs = await readInputs(source.program, options, readStdin)
+    const inputs = source.inputs ?? (await readInputs(source.program, options, readStdin))
+    if (options.record !== undefined) source = recording(source, options.record)
     await show(source, inputs, options, interrupted.signal)
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
@@ -81,6 +82,13 @@ async function main(): Promise<number> {
     await Promise.race([source?.close(), ...(interrupted.signal.aborted ? [sleep(CLOSE_MS)] : [])])
   }
   return exitCode
+}
+
+async function sourceOf(options: Options, signal: AbortSignal): Promise<Source> {
+  const { url, program } = options
+  if (options.replay !== undefined) return replay(options.replay, options.speed)
+  const { service, thisProcess } = await import('./source.ts') // with all that makes a model, which a replay has no use for
+  return url ? service(url, program, apiKey(), signal) : thisProcess(program, sayLine, signal)
 }
 
 /** @throws ConfigError for a key that no header can carry */
@@ -98,17 +106,17 @@ function apiKey(): string | undefined {
  * @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws
  */
 async function show(
-  { program, model, check, load, ask }: Source,
-  inputs: Readonly<Record<string, unknown>>,
+  { program, model, check, load, ask, now, remedy }: Source,
+  inputs: Inputs,
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
   const { reasoning, json } = options
   const terminal = boardTerminal(options)
   const textAnswer = terminal && process.stdout.isTTY ? textAnswerOf(program) : undefined
-  const drawn = () => terminal && new Board(terminal, { reasoning, answer: textAnswer })
+  const drawn = () => terminal && new Board(terminal, { reasoning, answer: textAnswer, now })
   const plain = new PlainLog(say)
-  if (!json) sayLine(model)
+  if (!json && model !== undefined) sayLine(model)
 
   let state: RunState | undefined
   let answer: string | undefined
@@ -118,9 +126,9 @@ async function show(
       board = drawn()
       await Promise.race([load(), abortOf(signal)])
     }
-    state = startRun(program, performance.now())
-    for await (const frame of ask(inputs, { include: { reasoning, usage: json }, signal })) {
-      state = reduceRun(state, frame, performance.now())
+    state = startRun(program, now())
+    for await (const { at, frame } of ask(inputs, { include: { reasoning, usage: json }, signal })) {
+      state = reduceRun(state, frame, at)
       board ??= drawn()
       board?.show(state)
       if (json) process.stdout.write(`${harmlessJson(frame)}\n`)
@@ -129,17 +137,16 @@ async function show(
     if (state.prediction) answer = answerOf(program, state.prediction)
   } catch (error) {
     const phase = error instanceof IncompleteStreamError ? 'incomplete' : 'stopped'
-    state &&= endRun(state, phase, performance.now())
+    state &&= endRun(state, phase, now())
     if (error instanceof RefusedError && error.faults.length > 0) throw faultsOf(program, error, inputs)
     throw error
   } finally {
-    if (state) board?.show(endRun(state, 'stopped', performance.now()))
+    if (state) board?.show(endRun(state, 'stopped', now()))
     board?.end(textAnswer && answer)
     board = undefined
   }
   if (signal.aborted) return
-  // Without --url, whoever asks also runs the process, and can change more than a client can.
-  if (state.error) throw new RunFailed(state.error, options.url ? undefined : remedyOf(state.error.code))
+  if (state.error) throw new RunFailed(state.error, remedy?.(state.error.code))
   if (answer === undefined || json || textAnswer) return
   if (terminal && process.stdout.isTTY) say('\n')
   writeAnswer(answer)
@@ -182,7 +189,7 @@ const exitCode = await main().catch((error: Error) => {
   else if (error instanceof RefusedError && error.status === 401) say(`${KEY_WANTED}\n`)
   else sayLine(error.message)
   if (error instanceof UsageError) say(`\n${USAGE}`)
-  const isForAsker = [UsageError, InputsError, ConfigError].some((one) => error instanceof one)
+  const isForAsker = [UsageError, InputsError, ConfigError, FileError].some((one) => error instanceof one)
   return isForAsker ? 2 : 1
 })
 // Whatever a program has opened, such as a connection, would keep the process alive. What was written is taken first.

@@ -4,6 +4,7 @@ import { isProgramFile } from '../programs/program-file.ts'
 
 export const USAGE = `Usage: npm run ask -- [options] "question"
        npx tributary ask [options] [mine.ts] "question"
+       npm run ask -- --replay <file>
 
 Runs a program on a question and shows what each of its predictors writes, as it is written. On a terminal
 that is a board with a row for each, and the answer below it; elsewhere the answer alone goes to standard
@@ -19,6 +20,9 @@ Options:
   --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
   --json                  print the frames, one a line, with those about usage
+  --record <file>         write the run to a file too: its frames with their times, and what was asked
+  --replay <file>         show a recorded run again, which takes no model and no service
+  --speed <how>           of a replay: 1 as it was, 10 ten times as fast, max without waiting (default: 1)
   --help                  print this
 
 The environment and .env choose the model that answers; see .env.example. TRIBUTARY_API_KEY is the key for --url,
@@ -34,6 +38,12 @@ export type Options = {
   readonly program: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
+  /** The file to write the run to. */
+  readonly record: string | undefined
+  /** The file of a run to show instead of asking. */
+  readonly replay: string | undefined
+  /** How many times as fast as it was a run is replayed; Infinity doesn't wait. */
+  readonly speed: number
   readonly help: boolean
 }
 
@@ -42,10 +52,13 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** @throws UsageError for an unknown option, an invalid address or an input without a name */
+/** @throws UsageError for an unknown option, one that goes with no other, or a value that isn't what it takes */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
   const { url, input = [], reasoning = false, json = false, help = false } = values
+  const { record, replay, speed } = values
+  if (replay !== undefined) refuseBeside(replay, values, positionals)
+  else if (speed !== undefined) throw new UsageError('--speed is for --replay.')
   const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
   const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
@@ -58,8 +71,24 @@ export function readOptions(args: readonly string[]): Options {
     program,
     reasoning,
     json,
+    record,
+    replay,
+    speed: speedOf(speed),
     help,
   }
+}
+
+/** What asks for a run has no place beside one that is over. */
+function refuseBeside(replay: string, values: ReturnType<typeof parse>['values'], words: readonly string[]) {
+  if (words.length > 0) throw new UsageError(`--replay ${replay} asks nothing, so it takes no question.`)
+  const other = (['input', 'url', 'program', 'record'] as const).find((name) => values[name] !== undefined)
+  if (other) throw new UsageError(`--replay ${replay} asks nothing, so it takes no --${other}.`)
+}
+
+function speedOf(text = '1'): number {
+  const speed = text === 'max' ? Number.POSITIVE_INFINITY : Number(text)
+  if (speed > 0 && text.trim() === text) return speed
+  throw new UsageError(`--speed needs a number such as 1 or 10, or max, not '${text}'.`)
 }
 
 function nameAndValue(text: string): [name: string, value: string] {
@@ -79,6 +108,9 @@ function parse(args: readonly string[]) {
         program: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
+        record: { type: 'string' },
+        replay: { type: 'string' },
+        speed: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })

@@ -1,14 +1,18 @@
-/** Where a run comes from: this process or a running service. What shows it can't tell the difference. */
+/**
+ * Where a run comes from: this process, a running service or a recording. What shows it can't tell the difference.
+ */
 import { randomUUID } from 'node:crypto'
 import {
   describeProgram,
   type Frame,
   type ProgramDescription,
+  type RecordedFrame,
   RefusedError,
   streamRun,
 } from '../client/index.ts'
 import { inputLimitsOf, readConfig } from '../config.ts'
 import { describe } from '../core/describe.ts'
+import { remedyOf } from '../core/errors.ts'
 import { Faults } from '../core/fault.ts'
 import { checkInputs, refuseOtherKeys } from '../core/inputs.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
@@ -17,9 +21,11 @@ import { namesOf } from '../core/signature.ts'
 import { UsageError } from './options.ts'
 
 export type Source = {
-  /** Which model answers, for people. */
-  readonly model: string
+  /** Which model answers, for people, if that is known. */
+  readonly model: string | undefined
   readonly program: ProgramDescription
+  /** What was asked, where nobody is to say it. */
+  readonly inputs?: Inputs
   /**
    * Checks the inputs, if that can be done before a run.
    *
@@ -33,15 +39,27 @@ export type Source = {
    *
    * @throws RefusedError if the inputs aren't what the program takes
    */
-  readonly ask: (inputs: Inputs, options: AskOptions) => AsyncIterable<Frame>
+  readonly ask: (inputs: Inputs, options: AskOptions) => AsyncIterable<RecordedFrame>
+  /** The clock of the frames' times, in milliseconds. */
+  readonly now: () => number
+  /** What to change after an error with this code, for whoever also runs the process. */
+  readonly remedy?: typeof remedyOf
   readonly close: () => Promise<void>
 }
 
-type Inputs = Readonly<Record<string, unknown>>
+export type Inputs = Readonly<Record<string, unknown>>
 
 export type AskOptions = {
   readonly include: { readonly reasoning: boolean; readonly usage: boolean }
   readonly signal: AbortSignal
+}
+
+/** For runs that happen now. */
+const now = () => performance.now()
+
+/** Frames with the time at which each came. */
+async function* timed(frames: AsyncIterable<Frame>): AsyncGenerator<RecordedFrame> {
+  for await (const frame of frames) yield { at: now(), frame }
 }
 
 /**
@@ -84,7 +102,8 @@ export async function thisProcess(
       try {
         for await (const frames of run.frames) {
           if (signal.aborted) break
-          yield* frames
+          const at = now()
+          for (const frame of frames) yield { at, frame }
         }
       } finally {
         signal.removeEventListener('abort', onAbort)
@@ -92,6 +111,8 @@ export async function thisProcess(
         run.leave()
       }
     },
+    now,
+    remedy: remedyOf,
     close: async () => lm.close?.(),
   }
 }
@@ -130,15 +151,11 @@ export async function service(
     load: undefined,
     ask: (inputs, { include, signal }) => {
       const wanted = EXTRA.filter((one) => include[one])
-      return streamRun({
-        url,
-        inputs,
-        program,
-        apiKey,
-        signal,
-        ...(wanted.length > 0 && { include: wanted }),
-      })
+      return timed(
+        streamRun({ url, inputs, program, apiKey, signal, ...(wanted.length > 0 && { include: wanted }) }),
+      )
     },
+    now,
     close: async () => {},
   }
 }

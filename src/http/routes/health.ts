@@ -27,6 +27,8 @@ export const readiness = z.object({
     .describe('The models of the roles that programs name, where they have one of their own.'),
 })
 
+export type Readiness = z.infer<typeof readiness>
+
 /** @param isLoaded whether the model can answer */
 export function healthRoutes(
   app: FastifyInstance,
