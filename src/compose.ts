@@ -1,13 +1,16 @@
 /** The parts that answer questions, made from the configuration: for the service, the console and the tests alike. */
-import type { Config } from './config.ts'
+import { createHash } from 'node:crypto'
+import { type Config, inputLimitsOf } from './config.ts'
+import { describe } from './core/describe.ts'
 import type { LM } from './core/lm.ts'
-import type { Programs } from './core/program.ts'
+import type { NamedProgram, Programs } from './core/program.ts'
 import { createLM } from './lm/create.ts'
 import { loadPrograms } from './programs/load.ts'
 import type { RunStore } from './runs/log.ts'
 import { MemoryStore } from './runs/memory.ts'
 import { ResumableRuns } from './runs/resumable-runs.ts'
 import { Runs } from './runs/runs.ts'
+import { version } from './version.ts'
 
 export type Parts = {
   readonly lm: LM
@@ -39,10 +42,35 @@ export async function compose(config: Config, { log, signal, programs }: Compose
     timeoutMs: config.RUN_TIMEOUT_MS,
     maxToolChars: config.MAX_COMPLETION_CHARS,
   })
-  const store: RunStore = new MemoryStore({
-    retentionMs: config.RUN_RETENTION_MS,
-    maxSize: config.MAX_RUNS_BYTES,
-  })
+  const store = await createStore(config, loaded, log)
   const resumable = new ResumableRuns({ runs, store, programs: loaded.all, maxSize: config.MAX_RUN_BYTES })
   return { lm, programs: loaded, runs, resumable }
+}
+
+/** What keeps the runs that outlive their connection. */
+async function createStore(
+  config: Config,
+  programs: Programs,
+  log: (message: string) => void,
+): Promise<RunStore> {
+  const { REDIS_URL: url, RUN_RETENTION_MS: retentionMs } = config
+  if (url === undefined) return new MemoryStore({ retentionMs, maxSize: config.MAX_RUNS_BYTES })
+  const { RedisStore } = await import('./runs/redis/store.ts') // its package is for those that have a Redis
+  return new RedisStore({
+    url,
+    retentionMs,
+    leaseMs: config.RUN_LEASE_MS,
+    timeoutMs: config.RUN_TIMEOUT_MS,
+    fingerprints: new Map(programs.all.map((named) => [named.name, fingerprintOf(named, config)])),
+    log,
+  })
+}
+
+/** Another one goes on with a run only where its program is the same, as far as that can be told. */
+function fingerprintOf({ name, program }: NamedProgram, config: Config): string {
+  const description = describe(name, program, inputLimitsOf(config))
+  return createHash('sha256')
+    .update(JSON.stringify([version, description]))
+    .digest('base64url')
+    .slice(0, 16)
 }

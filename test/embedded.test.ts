@@ -1,13 +1,18 @@
-/** The embedded model for real, through the whole service: weights, engine, grammar, parser, route, socket. */
+/**
+ * The embedded model for real, through the whole service: weights, engine, grammar, parser, route, socket. Where it
+ * doesn't matter what the model knows, most of its weights are cut away.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Frame } from '../src/core/frame.ts'
 import { chainOfThought } from '../src/core/predictor.ts'
 import { program } from '../src/core/program.ts'
+import { cutModel } from './support/cut-model.ts'
 import { brief, briefNote } from './support/programs.ts'
 import { predictionOf, Reading, Service, text } from './support/service.ts'
 
 const env = { LM: 'local' }
+const cut = { ...env, LOCAL_MODEL: await cutModel() }
 
 /** Two branches and nothing after them, for what is not about the default program. */
 const branches = program({ one: brief, other: briefNote }, async ({ one, other }, { question }) => {
@@ -59,7 +64,7 @@ test('runs at once: each gets an answer of its own, and one that has to wait is 
 })
 
 test('a client that leaves in mid-generation frees the model', async (t) => {
-  const service = await Service.start(t, { env, program: branches })
+  const service = await Service.start(t, { env: cut, program: branches })
   for (const _ of [1, 2, 3]) {
     const leaving = new AbortController()
     const reading = new Reading(await service.post('Why do leaves fall?', { signal: leaving.signal }))
@@ -79,14 +84,14 @@ test('a program of a user’s own works too', async (t) => {
     { weigh: chainOfThought('question -> pros, cons') },
     async ({ weigh }, { question }) => await weigh({ question }),
   )
-  const service = await Service.start(t, { env, program: own })
+  const service = await Service.start(t, { env: cut, program: own })
   const { data } = predictionOf(await service.ask('Should I buy a bicycle?'))
   assert.deepEqual(Object.keys(data), ['reasoning', 'pros', 'cons'])
   await service.assertQuiet('ok')
 })
 
 test('a question that the model’s context can’t hold is refused before the stream', async (t) => {
-  const service = await Service.start(t, { env, program: branches })
+  const service = await Service.start(t, { env: cut, program: branches })
   predictionOf(await service.ask('Why?')) // loaded now, so that it is known
   const response = await service.post('why '.repeat(1_900))
   assert.equal(response.status, 400)

@@ -6,6 +6,7 @@ import { compose } from '../src/compose.ts'
 import { readConfig } from '../src/config.ts'
 import { predict } from '../src/core/predictor.ts'
 import { type Program, type Programs, program } from '../src/core/program.ts'
+import { cutModel } from './support/cut-model.ts'
 import { errorOf, KEY, type LogLine, predictionOf, Service, text } from './support/service.ts'
 import { echo, type Script, Upstream } from './support/upstream.ts'
 
@@ -296,7 +297,7 @@ describe('a fallback', () => {
   })
 
   it('makes a question fit where its context is the larger one', async (t) => {
-    const env = { LM_FAST_MODEL: 'local', LM: 'openai' }
+    const env = { LM_FAST_MODEL: 'local', LM: 'openai', LOCAL_MODEL: await cutModel() }
     const long = 'a long question '.repeat(400)
     const fitting = await Service.start(t, { program: asking(FAST_FIRST), env })
     assert.equal(predictionOf(await fitting.ask(long)).type, 'prediction')

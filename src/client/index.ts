@@ -30,6 +30,14 @@ export {
 export { PartialValue, partialOf } from './partial-value.ts'
 export type { AnyProgram, FrameOf, PredictorOf, ProgramTypes } from './program-types.ts'
 export type { Cut, Reconnecting } from './reconnecting.ts'
+export {
+  type RecordedFrame,
+  type Recording,
+  RecordingError,
+  type RecordingHead,
+  readRecording,
+  recordingLine,
+} from './recording.ts'
 export type { Connection } from './request.ts'
 export {
   endRun,

@@ -20,6 +20,8 @@ export type BoardOptions = {
   readonly reasoning: boolean
   /** The field that is shown as a text. Without one, lanes have their rows to the end. */
   readonly answer: ProgramDescription['answer']
+  /** The clock of the run's times, in milliseconds. */
+  readonly now: () => number
 }
 
 export class Board {
@@ -29,7 +31,7 @@ export class Board {
   readonly #paint: Paint
   readonly #timer: NodeJS.Timeout
   readonly #answer: AnswerText
-  readonly #createdAt = performance.now()
+  readonly #createdAt: number
   /** Lines that the next drawing leaves above the region. */
   #above: string[] = []
   /** The lanes that stand above the region, each attempt for itself. Undefined while they are all in it. */
@@ -45,6 +47,7 @@ export class Board {
   constructor(terminal: WriteStream, options: BoardOptions) {
     this.#terminal = terminal
     this.#options = options
+    this.#createdAt = options.now()
     this.#region = new LiveRegion(terminal)
     this.#paint = paintFor(terminal)
     this.#answer = new AnswerText(this.#paint)
@@ -88,7 +91,8 @@ export class Board {
 
   get #look(): Look {
     const { columns } = this.#terminal
-    return { columns, paint: this.#paint, tick: this.#tick, reasoning: this.#options.reasoning }
+    const { reasoning, now } = this.#options
+    return { columns, paint: this.#paint, tick: this.#tick, reasoning, now: now() }
   }
 
   #lines(state: RunState): string[] {

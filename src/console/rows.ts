@@ -20,6 +20,8 @@ export type Look = {
   readonly tick: number
   /** Whether each lane has a second row, with its reasoning. */
   readonly reasoning: boolean
+  /** The time now, on the clock of the lanes' times. */
+  readonly now: number
 }
 
 /** A row for each lane, and one more for its reasoning, all beginning at the same columns. */
@@ -49,10 +51,10 @@ export function fittingRows(lanes: readonly Lane[], look: Look, room: number): s
 /** Lanes that are done, in one line: a name and a time for each. */
 export function doneLine(
   lanes: readonly Lane[],
-  { columns, paint }: Pick<Look, 'columns' | 'paint'>,
+  { columns, paint, now }: Pick<Look, 'columns' | 'paint' | 'now'>,
 ): string[] {
   if (lanes.length === 0) return []
-  const names = lanes.map((lane) => `${nameOf(lane)} ${timeOf(lane)}`.trim()).join(' · ')
+  const names = lanes.map((lane) => `${nameOf(lane)} ${timeOf(lane, now)}`.trim()).join(' · ')
   return [`${paint('green', '✔')} ${paint('dim', cutEnd(names, columns - 3))}`]
 }
 
@@ -60,8 +62,8 @@ export function doneLine(
 export const headOf = (lane: Lane, look: Look): string => row(lane, nameWidth([lane], look), '', look)
 
 /** A line about what isn't a lane, with the time since then. */
-export function workLine(what: string, since: number, { columns, paint, tick }: Look): string {
-  const seconds = secondsOf(performance.now() - since)
+export function workLine(what: string, since: number, { columns, paint, tick, now }: Look): string {
+  const seconds = secondsOf(now - since)
   return `${paint('cyan', spinnerAt(tick))} ${cutEnd(`${what} ${seconds}`, columns - 3)}`
 }
 
@@ -85,7 +87,7 @@ type TextOf = (lane: Lane, columns: number, paint: Paint) => string
 function row(lane: Lane, width: number, text: TextOf | '', look: Look): string {
   const { columns, paint } = look
   const name = padded(cutStart(labelOf(lane), width), width)
-  const time = columns < ROOM_FOR_TIMES ? '' : ` ${timeOf(lane).padStart(TIME_WIDTH)}`
+  const time = columns < ROOM_FOR_TIMES ? '' : ` ${timeOf(lane, look.now).padStart(TIME_WIDTH)}`
   const gap = time === '' ? ' ' : '  '
   const room = columns - 3 - width - time.length - gap.length // one column free, or terminals wrap
   const style = lane.attempt > 1 && lane.phase !== 'failed' ? 'yellow' : undefined
@@ -134,8 +136,8 @@ const labelOf = (lane: Lane) => `[${nameOf(lane)}]`
 const secondsOf = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
 /** Time since the lane could begin: waiting for its model counts, waiting for other lanes doesn't. */
-function timeOf({ startedAt, endedAt }: Lane): string {
-  return startedAt === undefined ? '' : secondsOf((endedAt ?? performance.now()) - startedAt)
+function timeOf({ startedAt, endedAt }: Lane, now: number): string {
+  return startedAt === undefined ? '' : secondsOf((endedAt ?? now) - startedAt)
 }
 
 /** What the lane shows: its error, else its newest text, else what it is waiting for. */

@@ -31,6 +31,7 @@ import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
 import { runsRoutes } from './routes/runs.ts'
 import { streamRoutes } from './routes/stream.ts'
+import { keyTaken } from './run-problems.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
 /** The largest body, in bytes. */
@@ -93,14 +94,14 @@ export async function buildApp({
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
   acceptJsonOnly(app)
 
-  await docsRoutes(app, openapi(config, programs))
-  healthRoutes(app, { lm, runs, isLoaded })
+  healthRoutes(app, { lm, runs, resumable, isLoaded })
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
   runsRoutes(app, deps)
   programRoutes(app, { programs, config })
   await clientRoutes(app)
   await playgroundRoutes(app)
+  await docsRoutes(app, openapi(config, programs))
   return app
 }
 
@@ -147,10 +148,7 @@ function problemOf(error: FastifyError | Unready, request: FastifyRequest): Prob
     const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`
     return new Problem(error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
   }
-  if (error instanceof KeyTaken) {
-    const detail = 'The run with this Idempotency-Key was asked something else. Use another key.'
-    return new Problem('idempotency_mismatch', detail)
-  }
+  if (error instanceof KeyTaken) return keyTaken()
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem('body_too_large', `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`)

@@ -37,10 +37,7 @@ export function refuseOtherHosts(
     if (host === undefined) return // HTTP/1.0, which no browser speaks
     const name = nameOf(host)
     if (name === undefined || !(allowed.has(name) || isLoopback(name))) {
-      const detail =
-        'The service does not answer to the name in the Host header. If it runs on your machine, ask it as localhost; ' +
-        'whoever runs it can allow other names.'
-      throw new Problem('wrong_host', detail)
+      throw wrongHost()
     }
   })
 }
@@ -48,4 +45,11 @@ export function refuseOtherHosts(
 /** The name in a Host header, in lower case, without the port and the dot of an absolute name. */
 function nameOf(host: string): string | undefined {
   return /^(\[[\da-f:.]+\]|[\w.-]*\w)\.?(:\d*)?$/.exec(host.toLowerCase())?.[1]
+}
+
+export function wrongHost(): Problem {
+  const detail =
+    'The service does not answer to the name in the Host header. If it runs on your machine, ask it as localhost; ' +
+    'whoever runs it can allow other names.'
+  return new Problem('wrong_host', detail)
 }

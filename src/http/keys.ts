@@ -80,7 +80,7 @@ function decoded(text: string): string {
 }
 
 /** The same sentence whatever was wrong, so that it doesn't help to guess. */
-function unauthorized(): Problem {
+export function unauthorized(): Problem {
   const detail =
     "The service wants a key: send the header 'authorization: Bearer <key>' with one that it knows. A key in the " +
     'address is refused, even with a correct header.'

@@ -1,6 +1,7 @@
 /** The paths of runs that outlive their connection, in the OpenAPI document. */
 import { type Config, inputLimitsOf } from '../config.ts'
 import type { NamedProgram, Programs } from '../core/program.ts'
+import { RUN, STREAM } from './examples.ts'
 import { anyRoute, askingRoute, json, ref, refusal } from './openapi-parts.ts'
 import { questionKeys, questionSchema } from './routes/question.ts'
 
@@ -27,13 +28,15 @@ const KEY = header(
 
 const AFTER = 'The id of the last event that you have; what follows it comes. Left out: everything, in short.'
 
+const STARTED = { id: RUN.id, status: 'running' }
+
 export function runPaths(config: Config, programs: Programs) {
   const hasKeys = config.API_KEYS !== undefined
   const secured = hasKeys && { security: [{ bearerAuth: [] }] }
   const ofOne = {
     ...anyRoute(hasKeys),
-    404: refusal("There is no such run, or it isn't this key's."),
-    503: refusal("What keeps resumable runs can't be reached.", { 'retry-after': 'Seconds.' }),
+    ...refusal(404, "There is no such run, or it isn't this key's."),
+    ...refusal(503, "What keeps resumable runs can't be reached.", { 'retry-after': 'Seconds.' }),
   }
   const start = ({ name, program }: NamedProgram, operationId: string) => ({
     post: {
@@ -48,8 +51,8 @@ export function runPaths(config: Config, programs: Programs) {
       },
       ...secured,
       responses: {
-        200: json('RunStarted', 'The run that this key was given to before.'),
-        201: json('RunStarted', 'It has begun.'),
+        200: json('RunStarted', 'The run that this key was given to before.', STARTED),
+        201: json('RunStarted', 'It has begun.', STARTED),
         ...askingRoute(hasKeys),
       },
     },
@@ -65,7 +68,7 @@ export function runPaths(config: Config, programs: Programs) {
         summary: 'How a run stands, and what it ended with',
         parameters: [ID],
         ...secured,
-        responses: { 200: json('Run', 'The run.'), ...ofOne },
+        responses: { 200: json('Run', 'The run.', RUN), ...ofOne },
       },
       delete: {
         operationId: 'erase',
@@ -90,10 +93,10 @@ export function runPaths(config: Config, programs: Programs) {
             description:
               'Server-sent events as of the stream that started it, each with its position as `id`. Read without an ' +
               'id, what there is already comes first: a reset that keeps nothing, and one token frame for each field.',
-            content: { 'text/event-stream': { schema: ref('Frame') } },
+            content: { 'text/event-stream': { schema: ref('Frame'), example: STREAM } },
           },
           204: { description: 'The id is that of `[DONE]`: there is nothing more.' },
-          400: refusal('The id is none that an event can have.'),
+          ...refusal(400, 'The id is none that an event can have.'),
           ...ofOne,
         },
       },
@@ -104,7 +107,7 @@ export function runPaths(config: Config, programs: Programs) {
         summary: 'End a run; one that is over stays as it is',
         parameters: [ID],
         ...secured,
-        responses: { 200: json('Run', 'The run, which is over.'), ...ofOne },
+        responses: { 200: json('Run', 'The run, which is over.', RUN), ...ofOne },
       },
     },
   }

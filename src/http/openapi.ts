@@ -3,8 +3,9 @@
  * body or a frame is what is checked and sent.
  */
 import { type Config, inputLimitsOf } from '../config.ts'
+import { describe } from '../core/describe.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
-import type { NamedProgram, Programs } from '../core/program.ts'
+import type { NamedProgram, Program, Programs } from '../core/program.ts'
 import {
   errorFrame,
   frame,
@@ -16,7 +17,9 @@ import {
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
+import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
+import { QUESTION, READY, STREAM } from './examples.ts'
 import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { problemBody } from './problem.ts'
@@ -34,16 +37,27 @@ const FRAMES = {
   ErrorFrame: errorFrame,
 }
 
+/** For a program that takes a question; what others are asked, their schemas say. */
+const questionExample = ({ inputs }: Program) =>
+  namesOf(inputs).join() === 'question' ? { example: { question: QUESTION } } : {}
+
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
   const hasKeys = config.API_KEYS !== undefined
   const secured = config.API_KEYS && { security: [{ bearerAuth: [] }] }
+  const described = ({ name, program }: NamedProgram) => describe(name, program, inputLimitsOf(config))
   const byType = (name: string) => name.replace('Frame', '').toLowerCase()
-  const stream = (operationId: string, question: object, summary: string) => ({
+  const stream = (operationId: string, { program }: NamedProgram, question: object, summary: string) => ({
     operationId,
     summary,
-    requestBody: { required: true, content: { 'application/json': { schema: question } } },
+    description:
+      'The frames come while the models write. “Try it out” on these pages shows them only once the stream has ' +
+      'ended: to watch a run, use the page at the address of the service, or `curl -N`.',
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: question, ...questionExample(program) } },
+    },
     ...secured,
     responses: {
       200: {
@@ -55,12 +69,13 @@ export function openapi(config: Config, programs: Programs) {
           'x-request-id': { description: 'Names the run in the log.', schema: { type: 'string' } },
           'x-run-id': { description: 'Of a resumable run: its id.', schema: { type: 'string' } },
         },
-        content: { 'text/event-stream': { schema: ref('Frame') } },
+        content: { 'text/event-stream': { schema: ref('Frame'), example: STREAM } },
       },
       ...askingRoute(hasKeys),
     },
   })
-  const pathsOf = ({ name, program }: NamedProgram) => {
+  const pathsOf = (named: NamedProgram) => {
+    const { name, program } = named
     const question =
       program === programs.default.program
         ? ref('Question')
@@ -68,7 +83,7 @@ export function openapi(config: Config, programs: Programs) {
     return [
       [
         `/v1/programs/${name}/stream`,
-        { post: stream(`stream ${name}`, question, `Ask the program ${name}`) },
+        { post: stream(`stream ${name}`, named, question, `Ask the program ${name}`) },
       ],
       [
         `/v1/programs/${name}`,
@@ -78,7 +93,7 @@ export function openapi(config: Config, programs: Programs) {
             summary: program.description ?? `What the program ${name} consists of`,
             ...secured,
             responses: {
-              200: json('Program', 'Its inputs, outputs and predictors.'),
+              200: json('Program', 'Its inputs, outputs and predictors.', described(named)),
               ...anyRoute(hasKeys),
             },
           },
@@ -96,14 +111,21 @@ export function openapi(config: Config, programs: Programs) {
         'writes it, under the name of the module and the field it belongs to.',
     },
     paths: {
-      '/v1/stream': { post: stream('stream', ref('Question'), 'Ask a question, read the run as it happens') },
+      '/v1/stream': {
+        post: stream(
+          'stream',
+          programs.default,
+          ref('Question'),
+          'Ask a question, read the run as it happens',
+        ),
+      },
       '/v1/program': {
         get: {
           operationId: 'program',
           summary: 'What the program consists of: for boards and pages that show its runs',
           ...secured,
           responses: {
-            200: json('Program', 'Its predictors, in order.'),
+            200: json('Program', 'Its predictors, in order.', described(programs.default)),
             ...anyRoute(hasKeys),
           },
         },
@@ -114,7 +136,10 @@ export function openapi(config: Config, programs: Programs) {
           summary: 'What all programs consist of',
           ...secured,
           responses: {
-            200: json('Programs', 'Each of them, and the name of the one that runs where none is named.'),
+            200: json('Programs', 'Each of them, and the name of the one that runs where none is named.', {
+              default: programs.default.name,
+              programs: programs.all.map(described),
+            }),
             ...anyRoute(hasKeys),
           },
         },
@@ -125,7 +150,7 @@ export function openapi(config: Config, programs: Programs) {
         get: {
           operationId: 'livez',
           summary: 'Does the process serve?',
-          responses: { 200: json('Liveness', 'Yes.'), 421: WRONG_HOST },
+          responses: { 200: json('Liveness', 'Yes.', { status: 'ok' }), ...WRONG_HOST },
         },
       },
       '/readyz': {
@@ -133,9 +158,9 @@ export function openapi(config: Config, programs: Programs) {
           operationId: 'readyz',
           summary: 'Whether it can take a question, and which model answers',
           responses: {
-            200: json('Readiness', 'Yes.'),
-            421: WRONG_HOST,
-            503: json('Readiness', 'Not now.'),
+            200: json('Readiness', 'Yes.', READY),
+            ...WRONG_HOST,
+            503: json('Readiness', 'Not now.', { ...READY, status: 'loading' }),
           },
         },
       },

@@ -55,7 +55,7 @@ export const problemBody = z
   .object({
     type: z.literal('about:blank').describe('The code says what a URI would.'),
     title: z.enum(Object.values(TITLES)),
-    status: z.int(),
+    status: z.literal([...new Set(Object.values(REFUSALS))]),
     detail: z.string().describe('What to change.'),
     code: z.enum(Object.keys(REFUSALS) as [RefusalCode, ...RefusalCode[]]).describe('For programs.'),
     request_id: z.string(),

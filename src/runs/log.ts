@@ -22,18 +22,19 @@ export type OwnLog = {
   readonly lost: AbortSignal
 }
 
-/** A run that was somebody else's, and is this process' now. */
-export type Adopted = {
-  readonly log: OwnLog
-  /** How its calls ended that need not be made again. */
-  readonly results: readonly KeptResult[]
-  /** Whether it has had as many owners as it may. */
-  readonly isLast: boolean
+/** What goes on with runs whose owners are gone. */
+export type Adopter = {
+  /** Whether one more may run here. */
+  readonly hasRoom: () => boolean
+  /** @param log of a run that was somebody else's, and is this process' now */
+  readonly adopt: (log: OwnLog) => void
 }
 
 export type RunStore = {
   /** Whether runs outlive this process: then what calls gave is kept too. */
   readonly isShared: boolean
+  /** Looks for runs whose owners are gone, from now on. */
+  serve(adopter: Adopter): void
   /**
    * Begins a log, owned by this process.
    *
@@ -56,7 +57,7 @@ export type RunStore = {
   /**
    * Ends a run that another process owns, or nobody.
    *
-   * @param frames its last ones, by the number of the attempt that they end
+   * @param frames its last ones
    * @throws LogUnavailable
    */
   cancel(id: string, frames: readonly Frame[]): Promise<void>

@@ -29,6 +29,9 @@ export class MemoryStore implements RunStore {
     this.#options = options
   }
 
+  /** A run ends with its process: nobody is left to go on. */
+  serve(): void {}
+
   async create(
     id: string,
     header: RunHeader,

@@ -1,5 +1,6 @@
 /** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
 import type { Frame, ResetFrame, StatusFrame, TokenFrame } from '../core/frame.ts'
+import type { CallName } from '../core/memory.ts'
 import { type Entry, type KeptResult, unpacked } from './entry.ts'
 
 /**
@@ -52,8 +53,28 @@ function keptBy({ keep }: ResetFrame): (frame: Frame) => boolean {
   }
 }
 
-/** The calls that have ended, and said nothing since that is void. */
-export function resultsIn(entries: readonly Entry[]): KeptResult[] {
+/** What need not be done again by whoever goes on with a run. */
+export type Replay = {
+  /** How the calls ended that are over, and of which nothing is void. */
+  readonly results: readonly KeptResult[]
+  /** Those of them that have said something: readers keep it. */
+  readonly kept: readonly CallName[]
+}
+
+export function replayOf(entries: readonly Entry[]): Replay {
+  const results = resultsIn(entries)
+  const said = new Set(
+    snapshot(entries.flatMap(({ packed }) => unpacked(packed))).flatMap((frame) =>
+      frame.type === 'token' || frame.type === 'value' ? [keyOf(frame.predictor, frame.call)] : [],
+    ),
+  )
+  const kept = results
+    .filter(({ predictor, call }) => said.has(keyOf(predictor, call)))
+    .map(({ predictor, call }) => ({ predictor, call }))
+  return { results, kept }
+}
+
+function resultsIn(entries: readonly Entry[]): KeptResult[] {
   const results = new Map<string, KeptResult>()
   for (const entry of entries) {
     // Only where a reset can be: these are thousands.

@@ -12,9 +12,17 @@ import type { NamedProgram } from '../core/program.ts'
 import { errorFrame } from '../core/streamify.ts'
 import type { KeptResult } from './entry.ts'
 import type { RunHeader } from './header.ts'
-import type { Adopted, Opened, OwnLog, RunStore } from './log.ts'
+import type { Opened, OwnLog, RunStore } from './log.ts'
 import { record } from './record.ts'
+import { type Replay, replayOf } from './replay.ts'
 import type { AdmittedRun, Runs, Slot } from './runs.ts'
+
+/** Owners that a run may have: one that ends whoever takes it up is not to end all of them. */
+const MAX_ATTEMPTS = 3
+
+const MOVED = 'The run goes on elsewhere: what was unfinished begins anew.'
+
+const NOTHING_DONE: Replay = { results: [], kept: [] }
 
 /** The run that has this key was asked something else. */
 export class KeyTaken extends Error {
@@ -50,18 +58,26 @@ export type Asked = {
   readonly key: string | undefined
 }
 
+type Owned = {
+  readonly log: OwnLog
+  readonly slot: Slot
+  /** Settles when the run is over, and its end in the log. */
+  readonly over: Promise<void>
+  /** Settle when readers in this process have left. */
+  readonly readers: Set<Promise<void>>
+}
+
 export class ResumableRuns {
   readonly #options: ResumableRunsOptions
   /** Those that this process owns. */
-  readonly #own = new Map<
-    string,
-    { readonly log: OwnLog; readonly slot: Slot; readonly over: Promise<void> }
-  >()
+  readonly #own = new Map<string, Owned>()
   /** Called for each run of this process that has ended. */
   onEnd: (run: OwnRun) => void = () => {}
 
   constructor(options: ResumableRunsOptions) {
     this.#options = options
+    const { runs, store } = options
+    store.serve({ hasRoom: () => runs.hasRoom, adopt: (log) => this.#adopt(log) })
   }
 
   /** Whether what keeps the runs can be reached; undefined where that is this process. */
@@ -95,8 +111,9 @@ export class ResumableRuns {
       opened.leave()
       throw new KeyTaken()
     }
-    this.#run(created, asked.program, slot, [])
-    return { tail: created.tail, leave: () => {}, isNew: true }
+    this.#run(created, asked.program, slot, NOTHING_DONE)
+    const opened = await this.open(created.tail.id, asked.principal)
+    return { ...(opened ?? { tail: created.tail, leave: () => {} }), isNew: true }
   }
 
   /**
@@ -106,9 +123,9 @@ export class ResumableRuns {
    * @throws LogUnavailable
    */
   async open(id: string, principal: string | undefined): Promise<Opened | undefined> {
-    const own = this.#own.get(id)
-    const opened = own ? { tail: own.log.tail, leave: () => {} } : await this.#options.store.open(id)
-    if (!opened || opened.tail.header.principal === principal) return opened
+    const opened = await this.#options.store.open(id)
+    if (!opened) return undefined
+    if (opened.tail.header.principal === principal) return this.#counted(opened)
     opened.leave()
     return undefined
   }
@@ -143,21 +160,6 @@ export class ResumableRuns {
     await this.#options.store.erase(opened.tail.id)
   }
 
-  /** Goes on with a run that was somebody else's. */
-  adopt({ log, results, isLast }: Adopted): void {
-    const { header } = log.tail
-    const program = this.#options.programs.find(({ name }) => name === header.program)
-    let slot: Slot | undefined
-    try {
-      if (program && !isLast) slot = this.#options.runs.admit()
-    } catch {
-      log.release() // another may have room for it
-      return
-    }
-    if (program && slot) this.#run(log, program, slot, results)
-    else log.end([errorFrame(new RunError('run_lost'), header.requestId)])
-  }
-
   /** Lets other processes go on with what is still running here, and readers look for them there. */
   async release(): Promise<void> {
     if (!this.#options.store.isShared) return
@@ -174,12 +176,51 @@ export class ResumableRuns {
     await this.#options.store.close()
   }
 
-  /** @param results of the calls that were made before, by another owner */
-  #run(log: OwnLog, { program }: NamedProgram, slot: Slot, results: readonly KeptResult[]): void {
+  /** The slot of a run that is over is free when nobody here reads it any longer. */
+  #counted({ tail, leave }: Opened): Opened {
+    const own = this.#own.get(tail.id)
+    if (!own) return { tail, leave }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    own.readers.add(promise)
+    promise.then(() => own.readers.delete(promise))
+    return {
+      tail,
+      leave: () => {
+        leave()
+        resolve()
+      },
+    }
+  }
+
+  /** Goes on with a run that was somebody else's. */
+  #adopt(log: OwnLog): void {
+    const { runs, programs } = this.#options
+    const { header, entries } = log.tail
+    const program = programs.find(({ name }) => name === header.program)
+    if (!program || log.attempt > MAX_ATTEMPTS) {
+      log.end([errorFrame(new RunError('run_lost'), header.requestId)])
+      return
+    }
+    let slot: Slot
+    try {
+      slot = runs.admit()
+    } catch {
+      log.release() // another process may have room for it
+      return
+    }
+    const replay = replayOf(entries)
+    // Readers may have seen what no log has: whatever isn't kept is void.
+    log.append([{ type: 'reset', keep: [...replay.kept], message: MOVED }], [])
+    this.#run(log, program, slot, replay)
+  }
+
+  /** @param replay what was done before, by another owner */
+  #run(log: OwnLog, { program }: NamedProgram, slot: Slot, replay: Replay): void {
     const { store, maxSize } = this.#options
     const { id, header } = log.tail
     const began = performance.now()
-    const memory = store.isShared ? new RunMemory(results) : undefined
+    const readers = new Set<Promise<void>>()
+    const memory = store.isShared ? new RunMemory(replay) : undefined
     const run = slot.start(program, header.inputs, {
       id: header.requestId,
       include: header.include,
@@ -193,11 +234,11 @@ export class ResumableRuns {
       .then(() => run.finished)
       .then((error) => {
         this.#own.delete(id)
-        slot.leave()
+        Promise.all(readers).then(() => slot.leave())
         const durationMs = performance.now() - began
         this.onEnd({ id, requestId: header.requestId, run, error, durationMs })
       })
-    this.#own.set(id, { log, slot, over })
+    this.#own.set(id, { log, slot, over, readers })
   }
 }
 
@@ -207,8 +248,8 @@ class RunMemory implements Memory {
   readonly #results: ReadonlyMap<string, KeptResult>
   #new: KeptResult[] = []
 
-  constructor(results: readonly KeptResult[]) {
-    this.kept = results.map(({ predictor, call }) => ({ predictor, call }))
+  constructor({ results, kept }: Replay) {
+    this.kept = kept
     this.#results = new Map(results.map((one) => [keyOf(one), one]))
   }
 

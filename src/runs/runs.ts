@@ -75,6 +75,11 @@ export class Runs {
     return this.#open.size
   }
 
+  /** Whether one more would be accepted. */
+  get hasRoom(): boolean {
+    return !this.#isDraining && this.#open.size < this.#options.max
+  }
+
   get isDraining(): boolean {
     return this.#isDraining
   }

@@ -5,14 +5,14 @@
 import type { Frame } from '../core/frame.ts'
 import { type Entry, unpacked } from './entry.ts'
 import type { RunHeader } from './header.ts'
-import { isAfter, type Position, START } from './position.ts'
+import { isAfter, type Position } from './position.ts'
 
 export class Tail {
   readonly id: string
   readonly header: RunHeader
   readonly #entries: Entry[] = []
   readonly #waiting = new Set<() => void>()
-  #position: Position = START
+  #position: Position = { attempt: 1, count: 0 }
   #size = 0
   #isCut = false
 
@@ -60,7 +60,7 @@ export class Tail {
   append(entry: Entry): void {
     if (!isAfter(entry.at, this.#position)) return
     this.#position = entry.at
-    if (entry.frames === 0) return // a new owner, of whom nothing has been heard
+    if (entry.frames === 0 && entry.endedAt === undefined) return // a new owner, of whom nothing has been heard
     this.#entries.push(entry)
     this.#size += Buffer.byteLength(entry.packed)
     this.#wake()

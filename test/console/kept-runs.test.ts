@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -114,6 +117,40 @@ test('in a pipe, a run that was asked and left is read by its id: the answer, or
   await service.assertQuiet('ok')
 })
 
+test('a resumable run is recorded by who asks it and by who comes back, for replays of each', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const { url } = service
+  const folder = mkdtempSync(join(tmpdir(), 'kept-runs-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [left, whole] = [join(folder, 'left.jsonl'), join(folder, 'whole.jsonl')]
+  const terminal = new Terminal(t, [ASK, '--url', url, '--resumable', '--record', left, 'why?'], {}, 120)
+  const id = idIn((await terminal.until(haveBegun)).join('\n'))
+  terminal.type('\u0003')
+  assert.equal(await terminal.exited, 130)
+  const cut = await pipe(t, ['--json', '--replay', left, '--speed', 'max'])
+  assert.equal(cut.code, 1)
+  assert.match(cut.stdout, /"chunk":"so evidence/)
+  assert.match(cut.stderr, /The recording is cut/)
+
+  goOn()
+  const args = ['--url', url, `--resume=${id}`, '--record', whole]
+  const resumed = await pipe(t, args)
+  assert.deepEqual([resumed.code, resumed.stdout], [0, 'answer on why?\n'], resumed.stderr)
+  assert.deepEqual(await pipe(t, ['--replay', whole, '--speed', 'max']), resumed)
+  const [head, first] = readFileSync(whole, 'utf8')
+    .split('\n')
+    .map((line) => line && JSON.parse(line))
+  assert.deepEqual([head.program, head.inputs], ['parallel-composer', undefined], 'who comes back didn’t ask')
+  assert.deepEqual(first.frame, { type: 'reset', keep: [] })
+
+  // Recorded with all that can be included: what is shown of it is the reader's choice.
+  const plain = await pipe(t, ['--url', url, `--resume=${id}`])
+  assert.doesNotMatch(plain.stderr, /reasoning\]/)
+  const reasoned = await pipe(t, ['--url', url, `--resume=${id}`, '--reasoning'])
+  assert.match(reasoned.stderr, /^\[evidence\.probe reasoning\] r$/m)
+  await service.assertQuiet('ok')
+})
+
 test('a run that is cut is read on, and a line says so', async (t) => {
   const { service, goOn } = await heldService(t)
   const proxy = await TcpProxy.start(t, service.url)
@@ -173,12 +210,13 @@ test('what makes no sense together is a usage error', () => {
     [['--resumable', 'why?'], '--resumable needs --url: only a service keeps runs.'],
     [['--resume', 'x'], '--resume needs --url: only a service keeps runs.'],
     [[...url, '--resume', 'x', '--cancel', 'x'], "--resume and --cancel don't go together."],
-    [[...url, '--resume', 'x', 'why?'], '--resume takes no question and no inputs: the run has them.'],
-    [
-      [...url, '--cancel', 'x', '--input', 'a=b'],
-      '--cancel takes no question and no inputs: the run has them.',
-    ],
-    [[...url, '--cancel='], 'A run has an id that is no empty text.'],
+    [[...url, '--resumable', '--replay', 'x'], "--resumable and --replay don't go together."],
+    [[...url, '--resume', 'x', '--speed', '2'], '--speed is for --replay.'],
+    [[...url, '--resume', 'x', 'why?'], '--resume x asks nothing, so it takes no question.'],
+    [[...url, '--cancel', 'x', '--input', 'a=b'], '--cancel x asks nothing, so it takes no --input.'],
+    [[...url, '--cancel', 'x', '--record', 'a'], '--cancel x asks nothing, so it takes no --record.'],
+    [[...url, '--cancel='], '--cancel needs the id of a run.'],
+    [['--replay='], '--replay needs a file.'],
   ] as const) {
     assert.throws(() => readOptions(args), { name: 'UsageError', message })
   }

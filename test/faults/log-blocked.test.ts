@@ -1,6 +1,7 @@
 /** A log whose reader takes nothing: a stopped terminal, a collector that hangs. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { type IPty, spawn } from '@lydell/node-pty'
@@ -15,42 +16,68 @@ async function environment(t: TestContext): Promise<Record<string, string>> {
   return { OPENAI_BASE_URL: upstream.url }
 }
 
-/** Asks so many questions, each of which leaves a line in the log, and checks the answers. */
-async function ask(url: string, count: number): Promise<void> {
-  for (let asked = 0; asked < count; asked += 50) {
-    const answers = Array.from({ length: 50 }, async () => {
-      const response = await fetch(`${url}/v1/stream`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ question: 'Q' }),
-      })
-      predictionOf(framesOf(await response.text()))
+/** Asks fifty questions, each of which leaves a line in the log, and checks the answers. */
+async function ask(url: string): Promise<void> {
+  const answers = Array.from({ length: 50 }, async () => {
+    const response = await fetch(`${url}/v1/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: 'Q' }),
     })
-    await Promise.all(answers)
+    predictionOf(framesOf(await response.text()))
+  })
+  await Promise.all(answers)
+}
+
+/** Fills the log with refusals' lines of 300 characters, so many thousands of them. They cost less than answers. */
+async function fill(url: string, thousands: number): Promise<void> {
+  await Promise.all(Array.from({ length: thousands }, () => refusals(url)))
+}
+
+/** As many requests as a connection takes, few of them at a time. */
+async function refusals(url: string): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname).setEncoding('latin1')
+  const request = `GET /nowhere HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${'x'.repeat(128)}\r\n\r\n`
+  const send = () => void socket.write(request.repeat(10))
+  let answers = 0
+  let open = ''
+  send()
+  for await (const piece of socket) {
+    const parts = (open + piece).split('HTTP/1.1 404 ')
+    open = (parts.at(-1) as string).slice(-20)
+    const before = answers
+    answers += parts.length - 1
+    if (Math.floor(answers / 10) > Math.floor(before / 10) && answers < 1_000) send()
   }
+  assert.equal(answers, 1_000)
 }
 
 test('P10 streams go on while nobody reads the log, and then it says how many lines it lacks', async (t) => {
   const server = await ServerProcess.start(t, await environment(t))
   server.child.stdout?.pause()
-  await ask(server.url, 3_000)
+  await fill(server.url, 5)
+  await ask(server.url)
   server.child.stdout?.resume()
   await server.logs('lines were dropped')
-  await ask(server.url, 50)
+  await ask(server.url)
   server.child.kill('SIGTERM')
   await server.assertEndsWell()
-  const written = server.lines.filter(({ msg }) => msg === 'stream finished').length
+  const written = server.lines.filter(({ msg }) =>
+    ['request refused', 'stream finished'].includes(msg),
+  ).length
   const dropped = server.lines.flatMap(({ msg, lines }) =>
     msg.endsWith('lines were dropped') ? [lines as number] : [],
   )
-  assert.equal(written + dropped.reduce((sum, count) => sum + count, 0), 3_050)
+  assert.equal(written + dropped.reduce((sum, count) => sum + count, 0), 5_100)
   assert.equal(server.lines.at(-1)?.msg, 'stopped')
 })
 
 test('P10b SIGTERM ends it although nobody reads the log', async (t) => {
   const server = await ServerProcess.start(t, await environment(t))
   server.child.stdout?.pause()
-  await ask(server.url, 3_000)
+  await fill(server.url, 5)
+  await ask(server.url)
   server.child.kill('SIGTERM')
   assert.deepEqual(await once(server.child, 'exit'), [0, null])
   server.child.stdout?.resume()
@@ -73,7 +100,8 @@ test('P10b SIGTERM ends it although its terminal is stopped', async (t) => {
     })
   })
   terminal.pause()
-  await ask(url, 500)
+  await fill(url, 1)
+  await ask(url)
   terminal.kill('SIGTERM')
   assert.equal((await ended).exitCode, 0)
 })
@@ -113,7 +141,7 @@ test('P10 of lines that nobody takes, a million characters are held and the othe
 test('P10 a reader of the log that leaves is no reason to end', async (t) => {
   const server = await ServerProcess.start(t, await environment(t))
   server.child.stdout?.destroy()
-  await ask(server.url, 50)
+  await ask(server.url)
   server.child.kill('SIGTERM')
   assert.deepEqual(await server.exit, { code: 0, signal: null })
   assert.equal(server.stderr, '')

@@ -30,5 +30,24 @@ test('/docs shows routes and schemas, and asks the service', async (t) => {
   const stream = page.locator('.opblock', { hasText: '/v1/stream' })
   await stream.getByRole('button').first().click()
   await stream.getByText('Server-sent events.').waitFor()
+  await stream.getByText('data: [DONE]', { exact: false }).last().waitFor()
+  await stream.getByText('only once the stream has ended').waitFor()
   await page.locator('.models').getByText('TokenFrame', { exact: true }).first().click()
+})
+
+test('/docs is named after the service, and leads to the page and back', async (t) => {
+  const service = await Service.start(t)
+  for (const path of ['/docs', '/docs/']) {
+    const page = await openTab(t, service, path)
+    assert.equal(await page.title(), 'The API of Tributary')
+    const icon = page.locator('link[rel="icon"]')
+    const file = await fetch(new URL((await icon.getAttribute('href')) ?? '', page.url()))
+    assert.equal(await file.text(), await (await fetch(`${service.url}/page.svg`)).text())
+    await page.getByRole('link', { name: /^← Tributary/ }).click()
+    await page.locator('#flow li').first().waitFor()
+    assert.equal(page.url(), `${service.url}/`)
+    await page.getByRole('link', { name: 'API', exact: true }).click()
+    await page.locator('.opblock').first().waitFor()
+    assert.equal(page.url(), `${service.url}/docs`)
+  }
 })

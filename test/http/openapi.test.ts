@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { type TestContext, test } from 'node:test'
+import type { ProblemBody } from '../../src/http/problem.ts'
 import { retold, tooLong } from '../support/programs.ts'
 import { postBody } from '../support/refusals.ts'
-import { Service } from '../support/service.ts'
+import { Reading, Service } from '../support/service.ts'
 import { only } from '../support/upstream.ts'
 
 type Schema = { readonly [key: string]: unknown }
@@ -17,7 +18,7 @@ type Operation = {
   readonly responses: Record<string, { readonly description: string; readonly content: Content }>
 }
 
-type Content = Record<string, { readonly schema: { readonly $ref: string } }>
+type Content = Record<string, { readonly schema: { readonly $ref: string }; readonly example: unknown }>
 
 type Document = {
   readonly openapi: string
@@ -174,6 +175,49 @@ test('the frames of real runs are frames of the document', async (t) => {
   assert.deepEqual([...seen].sort(), ['error', 'prediction', 'reset', 'status', 'token', 'usage'])
   assert.throws(() => check('Frame', { type: 'token', field: 'answer' }), assert.AssertionError)
   await service.assertQuiet('ok', 'ok', 'upstream_rate_limited')
+})
+
+test('every example is what the service would send: a whole stream, and problems with their status', async (t) => {
+  const service = await Service.start(t, { env: { API_KEYS: 'web=0123456789' } })
+  const headers = { authorization: 'Bearer 0123456789' }
+  const document = await documentOf(service, headers)
+  const check = checker(document)
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    for (const [status, { content }] of Object.entries(operation.responses)) {
+      for (const [type, { schema, example }] of Object.entries(content)) {
+        const name = schema.$ref.split('/').at(-1) as string
+        if (type === 'text/event-stream') {
+          const frames = await new Reading(new Response(example as string)).frames()
+          for (const frame of frames) check(name, frame)
+        } else check(name, example)
+        if (name === 'Problem') assert.equal((example as { status: number }).status, Number(status))
+      }
+    }
+    const asked = operation.requestBody?.content['application/json']
+    if (!asked) continue
+    const stream = await fetch(`${service.url}/v1/stream`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify(asked.example),
+    })
+    await new Reading(stream).frames()
+  }
+  const { example } = document.paths['/v1/program']?.get?.responses['200']?.content['application/json'] ?? {}
+  assert.deepEqual(example, await (await fetch(`${service.url}/v1/program`, { headers })).json())
+
+  const problems = document.paths['/v1/stream']?.post?.responses
+  const text = await fetch(`${service.url}/v1/stream`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'text/plain' },
+    body: 'Q',
+  })
+  for (const answer of [text, await fetch(`${service.url}/v1/program`)]) {
+    const { request_id: _, ...body } = await answer.json()
+    const { content } = problems?.[answer.status] ?? assert.fail()
+    const { example: problem } = content['application/problem+json'] ?? assert.fail()
+    const { request_id: __, ...said } = problem as ProblemBody
+    assert.deepEqual(said, body)
+  }
 })
 
 test('what is asked and answered beside the stream is as the document says', async (t) => {

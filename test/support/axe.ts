@@ -11,6 +11,11 @@ export async function findings(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate(() =>
     (window as never as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
   )
+  return seriousIn(violations)
+}
+
+/** The elements of violations that are serious or critical. */
+export function seriousIn(violations: AxeResults['violations']): string[] {
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))

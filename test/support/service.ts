@@ -103,7 +103,7 @@ export class Service {
     const named = { name: program === parallelComposer ? 'parallel-composer' : 'program', program }
     const beside = Object.entries(others).map(([name, program]) => ({ name, program }))
     const parts = await compose(config, {
-      log: () => {},
+      log: (message) => logger.info(message),
       programs: env.PROGRAMS === undefined ? { default: named, all: [named, ...beside] } : undefined,
     })
     const { lm, runs, resumable } = parts

@@ -1,4 +1,5 @@
 /** A program in a real pseudo-terminal, and what a person would see there. */
+import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,13 +15,14 @@ function terminalEnv(env: Record<string, string>): Record<string, string> {
 }
 
 export class Terminal {
-  /** Settles with the program's exit code. */
+  /** Settles with the program's exit code, when the screen shows all that it wrote. */
   readonly exited: Promise<number>
   /** Everything that was written, as it was written. */
   raw = ''
   readonly #pty: ReturnType<typeof spawn>
   readonly #screen: InstanceType<typeof xterm.Terminal>
   readonly #changes = new EventEmitter()
+  #exitCode: number | undefined
 
   /** @param args of Node, or of another command */
   constructor(
@@ -39,8 +41,12 @@ export class Terminal {
     })
     this.exited = new Promise((resolve) => {
       this.#pty.onExit(({ exitCode }) => {
-        resolve(exitCode)
-        this.#changes.emit('change')
+        // The screen takes what it is given a little later, and this comes after all of it.
+        this.#screen.write('', () => {
+          this.#exitCode = exitCode
+          resolve(exitCode)
+          this.#changes.emit('change')
+        })
       })
     })
     t.after(() => this.#pty.kill('SIGKILL'))
@@ -76,10 +82,17 @@ export class Terminal {
     return this.#screen.buffer.active.baseY + this.#screen.buffer.active.cursorY
   }
 
-  /** Awaits that the screen shows something. */
+  /** Awaits that the screen shows something, and fails if the program ends without it. */
   async until(shows: (lines: readonly string[]) => boolean): Promise<string[]> {
-    while (!shows(this.lines)) await once(this.#changes, 'change')
+    while (!shows(this.lines)) {
+      if (this.#exitCode !== undefined) assert.fail(this.#ending)
+      await once(this.#changes, 'change')
+    }
     return this.lines
+  }
+
+  get #ending(): string {
+    return `It ended with ${this.#exitCode}. Its last screen:\n${this.lines.join('\n')}`
   }
 
   resize(columns: number, rows: number): void {

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import { browserFile } from '../browser-files.ts'
 import type { openapi } from '../openapi.ts'
 
 /**
@@ -25,7 +26,24 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 }
 
+/** Above the pages: the way back. They stand at `docs` or `docs/` of an address that a proxy may have given a prefix. */
+const LINK = `
+const bar = document.createElement('nav')
+const link = document.createElement('a')
+link.href = location.pathname.replace(/docs\\/?$/, '')
+link.textContent = '← Tributary: ask a question, watch it run'
+bar.append(link)
+document.body.prepend(bar)
+`
+
+const STYLE = `
+body > nav { max-width: 1460px; margin: 0 auto; padding: 16px 20px 0; font: 15px/1.5 sans-serif; }
+body > nav a { color: #0b6a80; }
+.swagger-ui .highlight-code > .microlight code { white-space: pre-wrap; overflow-wrap: anywhere; }
+`
+
 export async function docsRoutes(app: FastifyInstance, document: ReturnType<typeof openapi>): Promise<void> {
+  const icon = await browserFile('page.svg')
   app.get('/openapi.json', () => document)
   await app.register(swagger, { mode: 'static', specification: { document: document as never } })
   // A scope of its own, so that the headers are set on these routes only.
@@ -33,6 +51,15 @@ export async function docsRoutes(app: FastifyInstance, document: ReturnType<type
     docs.addHook('onRequest', async (_request, reply) => {
       reply.headers(HEADERS)
     })
-    await docs.register(swaggerUi, { routePrefix: '/docs' })
+    await docs.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { layout: 'BaseLayout' }, // without a bar that asks for another document
+      theme: {
+        title: 'The API of Tributary',
+        favicon: [{ filename: 'page.svg', rel: 'icon', type: 'image/svg+xml', sizes: 'any', content: icon }],
+        js: [{ filename: 'link.js', content: LINK }],
+        css: [{ filename: 'docs.css', content: STYLE }],
+      },
+    })
   })
 }

@@ -9,6 +9,7 @@ import { native } from '../../wire/native.ts'
 import { FROM_START, resumableStream } from '../../wire/resumable.ts'
 import { clientOf } from '../keys.ts'
 import { Problem } from '../problem.ts'
+import { noSuchEvent } from '../run-problems.ts'
 import type { Question } from './question.ts'
 
 export type ResumableDeps = Pick<Parts, 'resumable'> & { readonly config: Config }
@@ -88,12 +89,6 @@ export function positionAsked({ headers, query }: FastifyRequest): Position | un
   if (position) return position
   throw noSuchEvent()
 }
-
-const noSuchEvent = () =>
-  new Problem(
-    'invalid_event_id',
-    "The id of the last event must be one that the run's stream has sent, such as 1-27.",
-  )
 
 function send(
   reply: FastifyReply,

@@ -7,7 +7,7 @@ import type { Opened } from '../../runs/log.ts'
 import { written } from '../../runs/position.ts'
 import { logRun } from '../../telemetry/run-log.ts'
 import { clientOf } from '../keys.ts'
-import { Problem } from '../problem.ts'
+import { noSuchRun } from '../run-problems.ts'
 import { questionReader } from './asking.ts'
 import { questionKeys } from './question.ts'
 import { addressOf, positionAsked, sendReading, startRun } from './resumable.ts'
@@ -43,7 +43,7 @@ export function runsRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const { id } = request.params as { id: string }
     const opened = await resumable.open(id, clientOf(request))
     if (opened) return opened
-    throw new Problem('run_not_found', 'There is no such run: it may have been forgotten. Ask again.')
+    throw noSuchRun()
   }
   const stateOf = ({ tail }: Opened): RunState => {
     const { id, header, position, endedAt, end } = tail

@@ -1,4 +1,7 @@
-/** The embedded model itself: what it reads, what it writes, and how it lets go of a call. */
+/**
+ * The embedded model itself: what it reads, what it writes, and how it lets go of a call. None of it depends on what the
+ * weights know, so most of them are cut away; test/embedded.test.ts has the whole model.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { LlamaContextSequence } from 'node-llama-cpp'
@@ -15,6 +18,7 @@ import type { Settings } from '../../../src/core/settings.ts'
 import { namesOf } from '../../../src/core/signature.ts'
 import { readValue } from '../../../src/core/typed-value.ts'
 import { createLocalLM, LOCAL_SLOTS } from '../../../src/lm/local/local.ts'
+import { CUT_MODEL, cutModel } from '../../support/cut-model.ts'
 import { codeOf } from '../../support/lm.ts'
 import {
   all,
@@ -34,7 +38,7 @@ import {
 } from '../../support/local-model.ts'
 import { brief } from '../../support/programs.ts'
 
-const lm = createLocalLM({ warm: [branch, compose], log })
+const lm = createLocalLM({ modelPath: await cutModel(), warm: [branch, compose], log })
 before(async () => {
   await lm.load()
   // Read by calls, so that no step of reading ahead falls into what a test counts. The first test asks compose:
@@ -53,7 +57,8 @@ const areAllFree = async () => {
 
 test('says what it is and what not to expect of it', () => {
   const note = 'demo model: real tokens, unreliable facts'
-  assert.deepEqual(lm.model, { provider: 'local', name: 'SmolLM2-135M', note })
+  const { model } = createLocalLM({ log })
+  assert.deepEqual(model, { provider: 'local', name: 'SmolLM2-135M', note })
 })
 
 test('foresees what fits, with room left for what is asked next', () => {
@@ -174,7 +179,7 @@ for (const [predictor, inputs] of asked) {
     assert.deepEqual(parser.missing, [])
     for (const value of Object.values(parser.texts)) assert.match(value, /^(- )?\S.{10,}[.!?。！？]$/s)
     assert.ok(finish?.type === 'finish' && finish.reason === 'stop' && finish.usage)
-    assert.equal(finish.usage.model, 'SmolLM2-135M')
+    assert.equal(finish.usage.model, CUT_MODEL)
     assert.ok(finish.usage.inputTokens > 100 && finish.usage.outputTokens > 20)
   })
 }

@@ -1,4 +1,7 @@
-/** The embedded model when it starts and ends: loading, reading ahead, closing, and what there is to load. */
+/**
+ * The embedded model when it starts and ends: loading, reading ahead, closing, and what there is to load. Most of its
+ * weights are cut away, unless a test is about them.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { registerHooks } from 'node:module'
@@ -13,7 +16,7 @@ import { prompt } from '../../../src/core/adapters/chat/prompt.ts'
 import { ADAPTER_NAMES, TOOL_CALLS } from '../../../src/core/adapters/names.ts'
 import { predict } from '../../../src/core/predictor.ts'
 import { createLocalLM } from '../../../src/lm/local/local.ts'
-import { localWeights } from '../../../src/lm/local/weights.ts'
+import { cutModel } from '../../support/cut-model.ts'
 import { codeOf } from '../../support/lm.ts'
 import {
   all,
@@ -30,8 +33,10 @@ import {
 } from '../../support/local-model.ts'
 import { brief } from '../../support/programs.ts'
 
+const cut = await cutModel()
+
 test('loads with its first call, and says so once to each that waits', async (t) => {
-  const lm = createLocalLM({ log })
+  const lm = createLocalLM({ modelPath: cut, log })
   t.after(() => lm.close())
   assert.equal(
     lm.fits(prompt(brief, { question: 'Why? '.repeat(2000) }), inChat(brief)),
@@ -55,7 +60,7 @@ test('loads with its first call, and says so once to each that waits', async (t)
 
 test('is loaded before it has read the prompts, and reads them when nothing is asked', async (t) => {
   const seen = watch(t)
-  const lm = createLocalLM({ warm: [brief, compose], log })
+  const lm = createLocalLM({ modelPath: cut, warm: [brief, compose], log })
   t.after(() => lm.close())
   await lm.load()
   assert.ok(seen.steps.length <= 1, `${seen.steps.length} steps were waited for`)
@@ -77,6 +82,7 @@ test('reads prompts ahead whose inputs have any type, as far as it knows a value
   const Code = z.string().regex(/^[a-z]{3}-\d{7}$/)
   const signature = predict('k: int, tags: list[str], text -> answer', { adapter: 'json' })
   const lm = createLocalLM({
+    modelPath: cut,
     warm: [signature, predict('code: Code -> answer', { types: { Code } })],
     log: assert.fail,
   })
@@ -93,7 +99,7 @@ test('reads prompts ahead whose inputs have any type, as far as it knows a value
 
 test('lets a question go first, which goes on from what is read, and then reads the rest', async (t) => {
   const seen = watch(t)
-  const lm = createLocalLM({ warm: [brief, unlike], log })
+  const lm = createLocalLM({ modelPath: cut, warm: [brief, unlike], log })
   t.after(() => lm.close())
   const { promise: began, resolve: begin } = Promise.withResolvers<void>()
   seen.onStep = begin
@@ -112,7 +118,7 @@ test('lets a question go first, which goes on from what is read, and then reads 
 test('reads no further when it is closed', async (t) => {
   const seen = watch(t)
   const lines: string[] = []
-  const lm = createLocalLM({ warm: [brief, compose], log: (message) => lines.push(message) })
+  const lm = createLocalLM({ modelPath: cut, warm: [brief, compose], log: (message) => lines.push(message) })
   const { promise: began, resolve: begin } = Promise.withResolvers<void>()
   seen.onStep = begin
   await lm.load()
@@ -128,7 +134,7 @@ test('says so when the prompts can’t be read, and answers all the same', async
     Promise.reject(new Error('no memory')),
   )
   const { promise: logged, resolve } = Promise.withResolvers<string>()
-  const lm = createLocalLM({ warm: [brief], log: resolve })
+  const lm = createLocalLM({ modelPath: cut, warm: [brief], log: resolve })
   t.after(() => lm.close())
   await lm.load()
   assert.equal(await logged, "Prompts can't be read ahead of the questions: no memory")
@@ -137,7 +143,7 @@ test('says so when the prompts can’t be read, and answers all the same', async
 })
 
 test('can be aborted while it loads', async (t) => {
-  const lm = createLocalLM({ log })
+  const lm = createLocalLM({ modelPath: cut, log })
   t.after(() => lm.close())
   const aborting = new AbortController()
   const iterator = call(lm, brief, { question }, aborting.signal)[Symbol.asyncIterator]()
@@ -148,7 +154,7 @@ test('can be aborted while it loads', async (t) => {
 })
 
 test('ends calls when it is closed', async () => {
-  const lm = createLocalLM({ log })
+  const lm = createLocalLM({ modelPath: cut, log })
   const ends = (error: unknown) => codeOf(error) === 'shutting_down'
   const iterator = await begun(call(lm, brief, { question }))
   await lm.close()
@@ -169,7 +175,7 @@ test('reads another model from a file', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'model-'))
   t.after(() => rm(directory, { recursive: true }))
   const modelPath = join(directory, 'another.Q4.gguf')
-  await symlink(await localWeights({ log }), modelPath)
+  await symlink(cut, modelPath)
   const lm = createLocalLM({ modelPath, threads: 1, log })
   t.after(() => lm.close())
   assert.deepEqual(lm.model, { provider: 'local', name: 'another.Q4', note: 'local model: short answers' })

@@ -1,0 +1,23 @@
+/**
+ * The keys in Redis. All of them have the hash tag of one partition, so that commands on several of them stay possible
+ * in a cluster.
+ */
+const PREFIX = 'tributary:{0}:'
+
+/** The log of a run: a stream. */
+export const runKey = (id: string) => `${PREFIX}run:${id}`
+
+/** The runs of one version of a program that are under way: a stream, whose pending entries are their leases. */
+export const workKey = (fingerprint: string) => `${PREFIX}work:${fingerprint}`
+
+/** The versions of programs that have such a stream: a set. */
+export const VERSIONS = `${PREFIX}versions`
+
+/** A text that is another one once the server has been emptied. */
+export const EPOCH = `${PREFIX}epoch`
+
+/** The id of the run that has a key of its client's. */
+export const idempotencyKey = (digest: string) => `${PREFIX}idem:${digest}`
+
+/** The consumer group of a work stream. */
+export const OWNERS = 'owners'

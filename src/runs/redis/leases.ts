@@ -1,0 +1,201 @@
+/**
+ * Who owns which run. A run that is under way has an entry in its program's work stream, which is pending at its owner:
+ * that is the lease. An owner renews its leases, and everybody looks for those that nobody has renewed in time.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command, Connection } from './connection.ts'
+import { Refused } from './connection.ts'
+import { OWNERS, VERSIONS, workKey } from './keys.ts'
+
+/** Milliseconds between renewals, and between looks for what was left behind. */
+const RENEW_MS = 1_000
+const SCAN_MS = 500
+/** Leases of a version that nobody here knows have to have been left for so long: a deploy may be under way. */
+const FOREIGN_LEASES = 6
+/** Leases that are taken over in one look. */
+const COUNT = 100
+
+/** Who holds what was released: it isn't renewed. */
+const NOBODY = 'nobody'
+
+/** An entry of a work stream. */
+export type Lease = { readonly fingerprint: string; readonly work: string; readonly run: string }
+
+export type LeasesOptions = {
+  readonly connection: Connection
+  /** This process. */
+  readonly me: string
+  /** The versions of programs that can run here. */
+  readonly fingerprints: readonly string[]
+  readonly leaseMs: number
+  /** Milliseconds that a work stream is kept after its last run began. */
+  readonly keepMs: number
+  /** Whether another run could be taken over here. */
+  readonly hasRoom: () => boolean
+  /** Called with what this process holds, once in a while. */
+  readonly onRenewed: (held: readonly Lease[]) => Promise<void>
+  /** Called with a lease that was left behind. */
+  readonly onLeft: (lease: Lease) => Promise<void>
+  /** The same, of a version that nobody knows. */
+  readonly onForeign: (lease: Lease) => Promise<void>
+}
+
+export class Leases {
+  readonly #options: LeasesOptions
+  readonly #stopping = new AbortController()
+  #isScanning = false
+
+  constructor(options: LeasesOptions) {
+    this.#options = options
+    this.#repeat(RENEW_MS, () => this.#renew())
+  }
+
+  /** Looks for runs whose owners are gone, from now on. */
+  scan(): void {
+    if (this.#isScanning) return
+    this.#isScanning = true
+    this.#repeat(SCAN_MS, () => this.#scan())
+    this.#repeat(this.#options.leaseMs, () => this.#scanForeign())
+  }
+
+  /**
+   * Takes a new lease.
+   *
+   * @returns the entry of the work stream
+   * @throws LogUnavailable; Refused
+   */
+  async take(fingerprint: string, run: string): Promise<string> {
+    const { connection, me, keepMs } = this.#options
+    const key = workKey(fingerprint)
+    for (;;) {
+      // Together, so that no other process can be given the entry in between.
+      const [work, , read] = await connection.transaction([
+        ['XADD', key, 'NOMKSTREAM', '*', 'run', run],
+        ['PEXPIRE', key, String(keepMs)],
+        ['XREADGROUP', 'GROUP', OWNERS, me, 'COUNT', '1', 'STREAMS', key, '>'],
+      ])
+      if (typeof work === 'string' && !(read instanceof Refused)) return work
+      if (typeof work === 'string') await connection.send('XDEL', key, work)
+      await this.#createGroup(fingerprint)
+    }
+  }
+
+  /** The commands that give a lease up for good, for a run that is over. */
+  endOf({ fingerprint, work }: Pick<Lease, 'fingerprint' | 'work'>): Command[] {
+    const key = workKey(fingerprint)
+    return [
+      ['XACK', key, OWNERS, work],
+      ['XDEL', key, work],
+    ]
+  }
+
+  /**
+   * Lets another process take a lease up at once.
+   *
+   * @throws LogUnavailable; Refused
+   */
+  async release({ fingerprint, work }: Pick<Lease, 'fingerprint' | 'work'>): Promise<void> {
+    const { connection, leaseMs } = this.#options
+    const key = workKey(fingerprint)
+    await connection.send('XCLAIM', key, OWNERS, NOBODY, '0', work, 'IDLE', String(leaseMs), 'JUSTID')
+  }
+
+  /** Takes this process off the lists, where it holds nothing. */
+  async close(): Promise<void> {
+    this.#stopping.abort()
+    const { connection, me, fingerprints } = this.#options
+    if (!connection.isUp) return
+    for (const fingerprint of fingerprints) {
+      const key = workKey(fingerprint)
+      try {
+        const held = await connection.send<unknown[]>('XPENDING', key, OWNERS, '-', '+', '1', me)
+        if (held.length === 0) await connection.send('XGROUP', 'DELCONSUMER', key, OWNERS, me)
+      } catch {
+        return // it is gone, and so is the list
+      }
+    }
+  }
+
+  async #createGroup(fingerprint: string): Promise<void> {
+    const { connection, keepMs } = this.#options
+    const key = workKey(fingerprint)
+    try {
+      await connection.send('XGROUP', 'CREATE', key, OWNERS, '$', 'MKSTREAM')
+    } catch (error) {
+      if (!(error instanceof Refused && error.is('BUSYGROUP'))) throw error
+    }
+    await connection.transaction([
+      ['PEXPIRE', key, String(keepMs)],
+      ['SADD', VERSIONS, fingerprint],
+      ['PEXPIRE', VERSIONS, String(keepMs)],
+    ])
+  }
+
+  /** Reading what is pending at this process renews it, lists it, and takes nothing from anybody else. */
+  async #renew(): Promise<void> {
+    const { connection, me, fingerprints, onRenewed } = this.#options
+    const held = await Promise.all(
+      fingerprints.map(async (fingerprint): Promise<Lease[]> => {
+        const key = workKey(fingerprint)
+        try {
+          const reply = await connection.send<[string, [string, string[] | null][]][] | null>(
+            ...['XREADGROUP', 'GROUP', OWNERS, me, 'COUNT', '100000', 'STREAMS', key, '0'],
+          )
+          return (reply?.[0]?.[1] ?? []).map(([work, fields]) => ({
+            fingerprint,
+            work,
+            run: fields?.[1] ?? '',
+          }))
+        } catch (error) {
+          if (error instanceof Refused && error.is('NOGROUP')) return []
+          throw error
+        }
+      }),
+    )
+    await onRenewed(held.flat())
+  }
+
+  async #scan(): Promise<void> {
+    const { fingerprints, leaseMs, hasRoom, onLeft } = this.#options
+    for (const fingerprint of fingerprints) {
+      if (!hasRoom()) return
+      for (const lease of await this.#leftBehind(fingerprint, leaseMs)) await onLeft(lease)
+    }
+  }
+
+  async #scanForeign(): Promise<void> {
+    const { connection, fingerprints, leaseMs, onForeign } = this.#options
+    const versions = await connection.send<string[]>('SMEMBERS', VERSIONS)
+    for (const fingerprint of versions.filter((one) => !fingerprints.includes(one))) {
+      if ((await connection.send<number>('EXISTS', workKey(fingerprint))) === 0) {
+        await connection.send('SREM', VERSIONS, fingerprint)
+        continue
+      }
+      for (const lease of await this.#leftBehind(fingerprint, FOREIGN_LEASES * leaseMs))
+        await onForeign(lease)
+    }
+  }
+
+  /** What nobody has renewed for so long is now this process'. */
+  async #leftBehind(fingerprint: string, ms: number): Promise<Lease[]> {
+    const { connection, me } = this.#options
+    try {
+      const [, entries] = await connection.send<[string, [string, string[]][]]>(
+        ...['XAUTOCLAIM', workKey(fingerprint), OWNERS, me, String(ms), '0', 'COUNT', String(COUNT)],
+      )
+      return entries.map(([work, fields]) => ({ fingerprint, work, run: fields[1] ?? '' }))
+    } catch (error) {
+      if (error instanceof Refused && error.is('NOGROUP')) return []
+      throw error
+    }
+  }
+
+  async #repeat(ms: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const isOver = await sleep(ms, false, { signal, ref: false }).catch(() => true)
+      if (isOver) return
+      if (this.#options.connection.isUp) await work().catch(() => {}) // the next time, then
+    }
+  }
+}
