@@ -23,8 +23,12 @@ prepare() {
 
 # A name, and the target if it isn't the last.
 build() {
-  # The build reaches packages as this machine does: with its certificates, its settings of npm and pip, its proxy.
-  local options=() variable
+  # The build reaches packages as this machine does: with its certificates, its settings of npm and pip, its proxy, and
+  # what npm has fetched before.
+  local cache options variable
+  cache=$(npm config get cache)
+  mkdir -p "$cache"
+  options=(--volume "$cache:/root/.npm")
   option() { [ ! -e "$1" ] || options+=(--volume "$1:$2:ro"); }
   option /etc/ssl/certs /etc/ssl/certs
   option /etc/pip.conf /etc/pip.conf
