@@ -9,9 +9,10 @@ log=/dev/null
 in_storage() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 
 prepare() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     fail 'To test the images, start a Docker engine; or be root on Debian, where buildah is used.'
-  if ! command -v buildah mmdebstrap curl >/dev/null; then
+  fi
+  if ! type buildah mmdebstrap curl >/dev/null 2>&1; then
     echo 'No Docker engine is running. Installing with apt-get: buildah (builds the images), mmdebstrap (makes their base images), curl (asks them)' >&2
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends buildah mmdebstrap curl >/dev/null
@@ -84,6 +85,6 @@ stop() {
 
 logs() { cat "$log"; }
 
-engine_clean_up() {
-  [ -z "$supervisor" ] || kill -KILL "$supervisor" || true
+remove_container() {
+  [ -z "$supervisor" ] || kill -KILL "$supervisor"
 }

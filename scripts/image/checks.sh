@@ -4,7 +4,7 @@
 # Seconds. DRAIN_MS is 10,000, and no stream is open.
 DRAIN=10
 
-ask() { curl --silent --show-error --noproxy '*' --max-time 60 "$@"; }
+ask() { curl --silent --show-error --noproxy '*' --max-time 180 "$@"; }
 
 check_health() {
   # It may take a while until the model is loaded. Refused connections and 503 are asked again, each second.

@@ -33,6 +33,6 @@ stop() {
 
 logs() { [ -z "$container" ] || docker logs "$container" 2>&1; }
 
-engine_clean_up() {
+remove_container() {
   [ -z "$container" ] || docker rm --force "$container" >/dev/null
 }
