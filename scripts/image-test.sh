@@ -4,15 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-work=$(mktemp -d)
-programs=$work/programs
 endpoint=
 clean_up() {
   local status=$?
   set +e
   [ "$status" = 0 ] || { echo 'The image test has failed. The last container wrote:' && logs; } >&2
   [ -z "$endpoint" ] || kill "$endpoint"
-  remove_container
+  engine_clean_up
   rm -rf "$work"
 }
 fail() {
@@ -34,10 +32,13 @@ else
   . scripts/image/buildah.sh
 fi
 . scripts/image/checks.sh
+work=$(mktemp -d)
 trap clean_up EXIT
+prepare
 
 # A container's user must be able to read it.
 chmod 755 "$work"
+programs=$work/programs
 mkdir "$programs"
 cat >"$programs/mounted.ts" <<'PROGRAM'
 import { predict, program } from 'tributary'
@@ -51,7 +52,6 @@ exec {output}< <(exec node_modules/.bin/node --input-type=module-typescript --ev
 endpoint=$!
 read -r endpoint_url <&"$output"
 
-prepare
 build slim slim
 build full
 

@@ -5,6 +5,11 @@
 supervisor=
 log=/dev/null
 
+# What the script mounts is its own, and goes with it.
+if [ "$(id -u)" = 0 ] && [ -z "${HAS_OWN_MOUNTS-}" ]; then
+  HAS_OWN_MOUNTS=yes exec unshare --mount bash scripts/image-test.sh
+fi
+
 # Everything is kept in the working folder. vfs is the driver that needs nothing of the kernel or the file system.
 in_storage() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 
@@ -16,6 +21,10 @@ prepare() {
     echo 'No Docker engine is running. Installing with apt-get: buildah (builds the images), mmdebstrap (makes their base images), curl (asks them)' >&2
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends buildah mmdebstrap curl >/dev/null
+  fi
+  # In memory, if there is plenty (in kB): vfs copies some hundred thousand files, and a disk is slow with that.
+  if [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -gt 12000000 ]; then
+    mount --types tmpfs --options size=8g tmpfs "$work"
   fi
   # shellcheck source=scripts/image/base-images.sh
   . scripts/image/base-images.sh
@@ -85,6 +94,8 @@ stop() {
 
 logs() { cat "$log"; }
 
-remove_container() {
+engine_clean_up() {
   [ -z "$supervisor" ] || kill -KILL "$supervisor"
+  # At once, where removing the files would take as long as a build.
+  umount --lazy "$work" 2>/dev/null
 }

@@ -42,6 +42,6 @@ check_stop() {
   local code=0
   stop "$DRAIN" || code=$?
   [ "$code" = 0 ] || fail "SIGTERM ends it with code $code, or not within $DRAIN s"
-  logs | grep -qF '"msg":"stopped"' || fail 'It was stopped without a word'
+  grep -qF '"msg":"stopped"' <<<"$(logs)" || fail 'It was stopped without a word'
   echo 'ok: SIGTERM'
 }

@@ -33,6 +33,6 @@ stop() {
 
 logs() { [ -z "$container" ] || docker logs "$container" 2>&1; }
 
-remove_container() {
+engine_clean_up() {
   [ -z "$container" ] || docker rm --force "$container" >/dev/null
 }
