@@ -29,6 +29,6 @@ make_base_images() {
 }
 
 # The name with its tag, as the Dockerfile has it.
-name_of() { grep -om1 "^FROM $1:[^ ]*" Dockerfile | sed 's|^FROM |docker.io/library/|'; }
+name_of() { grep -om1 "^FROM $1:[^ ]*" Dockerfile | sed 's/^FROM //'; }
 
 commit() { in_storage commit --quiet --rm "$1" "$(name_of "$2")" >/dev/null; }
