@@ -194,7 +194,7 @@ test('every example is what the service would send: a whole stream, and problems
       }
     }
     const asked = operation.requestBody?.content['application/json']
-    if (!asked) continue
+    if (!asked?.example) continue // of `/v1/runs`, whose answer is no stream
     const stream = await fetch(`${service.url}/v1/stream`, {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json' },
