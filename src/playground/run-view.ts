@@ -2,32 +2,42 @@
  * A run on the page: its lanes as columns, the lane of the answer below them at full width, and the timeline.
  * It is built from the program's description and the frames alone; nothing here knows a predictor by name.
  */
-import { keyOf, type Lane, type ProgramDescription, type RunState } from '../client/index.ts'
+import { keyOf, type Lane, type RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
 import { BringIntoView, type JumpLink } from './answer-in-view.ts'
+import { AskedView, type RunActions } from './asked-view.ts'
+import { el } from './dom.ts'
 import { Folds } from './folds.ts'
+import { keepRowsFull } from './lane-grid.ts'
 import { LaneView } from './lane-view.ts'
+import { noticeElement, noticeOfRun } from './notice.ts'
 import type { Reader } from './reader.ts'
 import { hasOwnOutputs, resultElement } from './result-view.ts'
+import type { ShownRun } from './run-record.ts'
 import { Timeline } from './timeline.ts'
-
-export type RunElements = {
-  readonly timeline: HTMLElement
-  readonly columns: HTMLElement
-  readonly answers: HTMLElement
-}
 
 export type RunSurroundings = {
   readonly announcer: Announcer
   readonly reader: Reader
   readonly jumpLink: JumpLink
   readonly askAgain: () => void
+  readonly actions: RunActions
+  /** Whether the reader watches it come. What is over already is neither announced nor scrolled to. */
+  readonly isWatched: boolean
 }
 
+/** How many there have been: two runs beside each other have the same lanes, and an id is that of one element. */
+let views = 0
+
 export class RunView {
-  readonly #elements: RunElements
+  readonly run: ShownRun
+  readonly element: HTMLElement
   readonly #surroundings: RunSurroundings
-  readonly #program: ProgramDescription
+  readonly #asked: AskedView
+  readonly #noticePlace = el('div', 'notice-place')
+  readonly #columns = el('div', 'columns')
+  readonly #answers = el('div', 'answers')
+  readonly #id = `run-${++views}`
   readonly #timeline = new Timeline()
   readonly #lanes = new Map<string, LaneView>()
   readonly #folds: Folds
@@ -35,32 +45,66 @@ export class RunView {
   #hasAnswerBegun = false
   #isOver = false
 
-  /** Takes the elements over from the previous run. */
-  constructor(elements: RunElements, program: ProgramDescription, surroundings: RunSurroundings) {
-    this.#elements = elements
+  constructor(run: ShownRun, surroundings: RunSurroundings) {
+    this.run = run
     this.#surroundings = surroundings
-    this.#program = program
-    elements.columns.replaceChildren()
-    elements.answers.replaceChildren()
-    elements.timeline.replaceChildren(this.#timeline.element)
-    this.#folds = new Folds(elements.columns)
+    this.#asked = new AskedView(run, surroundings.actions)
+    this.element = el(
+      'section',
+      'run',
+      this.#asked.element,
+      this.#noticePlace,
+      this.#timeline.element,
+      this.#columns,
+      this.#answers,
+    )
+    this.#folds = new Folds(this.#columns)
+    keepRowsFull(this.#columns)
     surroundings.jumpLink.show(undefined)
   }
 
-  /** Shows this state. Called once per animation frame. */
-  show(state: RunState, now: number): void {
+  /** Whether its end has been shown. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** @param neighbours how many runs stand beside each other, and which of them this one is, from 0 */
+  place(index: number, neighbours: number): void {
+    this.element.ariaLabel = neighbours === 1 ? 'The run' : `Run ${index + 1} of ${neighbours}`
+    this.#asked.show(this.run.folding.state.phase !== 'running', neighbours > 1)
+  }
+
+  focus(): void {
+    this.#asked.focus()
+  }
+
+  /** Shows the run as it is. Called once per animation frame. */
+  show(): void {
+    const { run } = this
+    const { state, happenings } = run.folding
+    const { now } = run
     if (this.#lanes.size !== state.lanes.length) this.#addLanes(state.lanes)
-    this.#timeline.show(state, now)
-    for (const lane of state.lanes) this.#lanes.get(keyOf(lane))?.show(lane, state, now)
+    this.#timeline.show(state, now, this.#program.prices)
+    for (const lane of state.lanes)
+      this.#lanes.get(keyOf(lane))?.show(lane, state, now, happenings.get(keyOf(lane)))
     this.#showAnswer(state)
-    if (state.phase !== 'running' && !this.#isOver) {
-      this.#isOver = true
-      for (const lane of state.lanes) this.#lanes.get(keyOf(lane))?.showEnd(lane, state)
-      if (state.prediction && hasOwnOutputs(this.#program)) {
-        this.#elements.answers.append(resultElement(state.prediction))
-      }
+    if (state.phase !== 'running' && !this.#isOver) this.#showEnd(state)
+    if (this.#surroundings.isWatched) this.#surroundings.announcer.tell(state, this.#program.answer)
+  }
+
+  /** Shows what is known only once the run is over. */
+  #showEnd(state: RunState): void {
+    this.#isOver = true
+    for (const lane of state.lanes) this.#lanes.get(keyOf(lane))?.showEnd(lane, state)
+    if (state.prediction && hasOwnOutputs(this.#program)) {
+      this.#answers.append(resultElement(state.prediction, `${this.#id}-result`))
     }
-    this.#surroundings.announcer.tell(state, this.#program.answer)
+    const notice = noticeOfRun(this.run)
+    const { announcer, askAgain, isWatched } = this.#surroundings
+    if (!notice) return
+    this.#noticePlace.replaceChildren(noticeElement(notice, askAgain))
+    // The announcer itself tells of an error frame.
+    if (isWatched && !state.error) announcer.say([notice.message, notice.remedy].filter(Boolean).join(' '))
   }
 
   /** Scrolls to what the reader wants to see. Call this last in an animation frame. */
@@ -69,6 +113,10 @@ export class RunView {
     for (const lane of this.#lanes.values()) lane.keepUp()
     if (this.#surroundings.reader.hasMoved) this.#bringIntoView.end()
     this.#bringIntoView.keepUp()
+  }
+
+  get #program() {
+    return this.run.record.program
   }
 
   #isAnswer({ predictor }: Lane): boolean {
@@ -82,9 +130,10 @@ export class RunView {
     const view = begun && this.#lanes.get(keyOf(begun))
     if (!view) return
     this.#hasAnswerBegun = true
-    const { reader, jumpLink } = this.#surroundings
+    const { reader, jumpLink, isWatched } = this.#surroundings
     jumpLink.show(view.element)
-    if (reader.isElsewhere(this.#elements.columns)) return
+    if (!isWatched) this.#folds.begin()
+    if (!isWatched || reader.isElsewhere(this.#columns)) return
     this.#folds.begin()
     this.#bringIntoView.begin(view.element)
   }
@@ -93,11 +142,18 @@ export class RunView {
     let before: Element | undefined
     for (const lane of lanes) {
       const isAnswer = this.#isAnswer(lane)
-      const container = isAnswer ? this.#elements.answers : this.#elements.columns
+      const container = isAnswer ? this.#answers : this.#columns
       let view = this.#lanes.get(keyOf(lane))
       if (!view) {
         const { askAgain } = this.#surroundings
-        view = new LaneView({ lane, isAnswer, askAgain, onFold: () => this.#folds.show() })
+        view = new LaneView({
+          lane,
+          isAnswer,
+          idPrefix: this.#id,
+          prices: this.#program.prices,
+          askAgain,
+          onFold: () => this.#folds.show(),
+        })
         this.#lanes.set(keyOf(lane), view)
         if (!isAnswer) this.#folds.add(view)
         if (before?.parentElement === container) before.after(view.element)

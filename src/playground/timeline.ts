@@ -10,7 +10,7 @@ import {
   seconds,
 } from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { runFigures } from './figures.ts'
+import { type Prices, runFigures } from './figures.ts'
 
 /** Lengths of the scale while a run goes on, in milliseconds. It grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
@@ -58,7 +58,7 @@ export class Timeline {
     )
   }
 
-  show(state: RunState, now: number): void {
+  show(state: RunState, now: number, prices?: Prices): void {
     if (this.#rows.size !== state.lanes.length) this.#addRows(state.lanes)
     const end = state.endedAt ?? now
     const total = Math.max(end - state.startedAt, 1)
@@ -78,7 +78,7 @@ export class Timeline {
         if (key) key.hidden = false
       }
     }
-    setText(this.#figures, state.phase === 'running' ? '' : runFigures(state))
+    setText(this.#figures, state.phase === 'running' ? '' : runFigures(state, prices))
   }
 
   #addRows(lanes: readonly Lane[]): void {
