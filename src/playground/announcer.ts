@@ -1,5 +1,6 @@
 /**
- * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and why a run ended.
+ * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and which error a run
+ * ended in. Notices are read out by themselves.
  * Tokens aren't read out.
  */
 import { keyOf, type ProgramDescription, type RunState, standing, titleOf } from '../client/index.ts'

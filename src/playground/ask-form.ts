@@ -84,6 +84,7 @@ export class AskForm {
     const typed = inputs.filter(({ kind }) => kind !== 'history')
     const isSame = JSON.stringify(typed) === JSON.stringify(this.#fields.map(({ input }) => input))
     if (!isSame && !(this.isQuestion && isQuestion(typed))) this.#setFields(typed)
+    for (const [index, { schema }] of typed.entries()) this.#fields[index]?.limit(schema.maxLength)
     this.#onChange()
   }
 

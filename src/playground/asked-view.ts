@@ -13,6 +13,9 @@ export type RunActions = {
   readonly close: () => void
 }
 
+/** Characters from which on a question may be too long for its place, on the narrowest of screens. */
+const SCROLLS = 100
+
 export class AskedView {
   readonly element: HTMLElement
   readonly #beside: HTMLButtonElement
@@ -25,7 +28,7 @@ export class AskedView {
     const { record } = run
     const { title, others, turns } = askedInWords(record)
     const heading = el('h2', 'question', title)
-    heading.tabIndex = 0 // a long one scrolls
+    if (title.length > SCROLLS) heading.tabIndex = 0 // what scrolls must be reachable by keyboard
     const about = [record.program.name, dateInWords(record.askedAt)]
     if (turns > 0)
       about.push(`follows up on ${turns === 1 ? 'an earlier answer' : `${turns} earlier answers`}`)

@@ -41,6 +41,7 @@ export class Field {
   readonly counter = el('p', 'counter')
   readonly #control
   readonly #refusal: HTMLElement
+  #most = Number.POSITIVE_INFINITY
 
   constructor(input: ProgramInput, { isAlone, describedBy, refusal }: FieldOptions) {
     this.input = input
@@ -89,12 +90,16 @@ export class Field {
     return 'fault' in reading || reading.value === undefined
   }
 
+  /** @param most the characters that it may have, where that is known */
+  limit(most = Number.POSITIVE_INFINITY): void {
+    this.#most = most
+  }
+
   /** Counts what is written, if it is a text that may have only so many characters and has most of them. */
   count(): void {
-    const { maxLength } = this.input.schema
-    const reading = maxLength === undefined ? { value: '' } : this.#control.read()
+    const most = this.#most
+    const reading = this.#control.read()
     const length = 'value' in reading && typeof reading.value === 'string' ? reading.value.length : 0
-    const most = maxLength ?? Number.POSITIVE_INFINITY
     this.counter.hidden = length < most * COUNTED_FROM
     if (this.counter.hidden) return
     const over = length - most

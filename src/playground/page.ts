@@ -393,7 +393,6 @@ function play(view: RunView): void {
 function showNotice(notice: Notice | undefined, asked: Inputs = {}): void {
   const askAgain = () => askElsewhere(asked)
   byId('notice').replaceChildren(...(notice ? [noticeElement(notice, askAgain)] : []))
-  if (notice) announcer.say(notice.message)
 }
 
 function showCode(): void {

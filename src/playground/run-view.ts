@@ -44,6 +44,7 @@ export class RunView {
   readonly #bringIntoView = new BringIntoView()
   #hasAnswerBegun = false
   #isOver = false
+  #least = 0
 
   constructor(run: ShownRun, surroundings: RunSurroundings) {
     this.run = run
@@ -58,6 +59,7 @@ export class RunView {
       this.#columns,
       this.#answers,
     )
+    this.#noticePlace.role = 'status' // it is read out when something comes into it
     this.#folds = new Folds(this.#columns)
     keepRowsFull(this.#columns)
     surroundings.jumpLink.show(undefined)
@@ -68,10 +70,19 @@ export class RunView {
     return this.#isOver
   }
 
-  /** @param neighbours how many runs stand beside each other, and which of them this one is, from 0 */
-  place(index: number, neighbours: number): void {
+  /**
+   * @param index which of the runs beside each other it is, from 0
+   * @param neighbours how many there are
+   * @param longest of which the longest took so long until now, in milliseconds: their timelines have one scale
+   */
+  place(index: number, neighbours: number, longest: number): void {
     this.element.ariaLabel = neighbours === 1 ? 'The run' : `Run ${index + 1} of ${neighbours}`
     this.#asked.show(this.run.folding.state.phase !== 'running', neighbours > 1)
+    const least = neighbours > 1 ? longest : 0
+    if (least === this.#least) return
+    this.#least = least
+    const { state } = this.run.folding
+    this.#timeline.show(state, this.run.now, { prices: this.#program.prices, least })
   }
 
   focus(): void {
@@ -84,7 +95,7 @@ export class RunView {
     const { state, happenings } = run.folding
     const { now } = run
     if (this.#lanes.size !== state.lanes.length) this.#addLanes(state.lanes)
-    this.#timeline.show(state, now, this.#program.prices)
+    this.#timeline.show(state, now, { prices: this.#program.prices, least: this.#least })
     for (const lane of state.lanes)
       this.#lanes.get(keyOf(lane))?.show(lane, state, now, happenings.get(keyOf(lane)))
     this.#showAnswer(state)
@@ -100,11 +111,7 @@ export class RunView {
       this.#answers.append(resultElement(state.prediction, `${this.#id}-result`))
     }
     const notice = noticeOfRun(this.run)
-    const { announcer, askAgain, isWatched } = this.#surroundings
-    if (!notice) return
-    this.#noticePlace.replaceChildren(noticeElement(notice, askAgain))
-    // The announcer itself tells of an error frame.
-    if (isWatched && !state.error) announcer.say([notice.message, notice.remedy].filter(Boolean).join(' '))
+    if (notice) this.#noticePlace.append(noticeElement(notice, this.#surroundings.askAgain))
   }
 
   /** Scrolls to what the reader wants to see. Call this last in an animation frame. */

@@ -38,7 +38,8 @@ export class Stage {
 
   /** Says again what depends on how many there are, and on whether they are over. */
   place(): void {
-    for (const [index, view] of this.#views.entries()) view.place(index, this.#views.length)
+    const longest = Math.max(...this.#views.map(({ run: { now, folding } }) => folding.state.endedAt ?? now))
+    for (const [index, view] of this.#views.entries()) view.place(index, this.#views.length, longest)
   }
 
   #set(views: readonly RunView[]): void {

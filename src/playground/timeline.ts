@@ -30,6 +30,8 @@ const SOMETIMES: readonly (readonly [Look, string])[] = [
   ['stopped', 'stopped'],
 ]
 
+export type TimelineOptions = { readonly prices?: Prices | undefined; readonly least?: number }
+
 export class Timeline {
   readonly element: HTMLElement
   readonly #list = el('ol', 'rows')
@@ -58,7 +60,8 @@ export class Timeline {
     )
   }
 
-  show(state: RunState, now: number, prices?: Prices): void {
+  /** @param least the shortest time that the scale covers, in milliseconds */
+  show(state: RunState, now: number, { prices, least = 0 }: TimelineOptions = {}): void {
     if (this.#rows.size !== state.lanes.length) this.#addRows(state.lanes)
     const end = state.endedAt ?? now
     const total = Math.max(end - state.startedAt, 1)
@@ -68,7 +71,9 @@ export class Timeline {
     )
     setAttribute(this.#total, 'data-phase', state.phase)
     this.#showScale(
-      state.phase === 'running' ? (SCALES.find((scale) => scale >= total) ?? total * 1.25) : total,
+      state.phase === 'running'
+        ? (SCALES.find((scale) => scale >= Math.max(total, least)) ?? total * 1.25)
+        : Math.max(total, least),
     )
     for (const lane of state.lanes) {
       const looks = looksOf(lane, state.truncated)

@@ -51,16 +51,38 @@ export function readFramesFile(
   try {
     new RecordedRun(record)
   } catch {
-    throw new NotARunError('Some of its frames are not like those of a run.')
+    throw new NotARunError('Its frames are not those of a run.')
   }
   return record
 }
 
 function frameIn(line: string, number: number): TimedFrame {
   const { at, frame } = objectIn(line) ?? {}
-  if (typeof at !== 'number' || !Number.isFinite(at) || !isObject(frame))
+  if (typeof at !== 'number' || !Number.isFinite(at) || !isObject(frame) || !isLikeItsType(frame))
     throw new NotARunError(`Its line ${number} is no frame with its time.`)
   return { at, data: JSON.stringify(frame) }
+}
+
+/** What the page reads of each type of frame. Types that it doesn't know are passed over. */
+const MEMBERS: Readonly<Record<string, Readonly<Record<string, 'string' | 'number' | 'object'>>>> = {
+  status: { message: 'string', module: 'string', phase: 'string' },
+  token: { predictor: 'string', field: 'string', chunk: 'string' },
+  usage: {
+    predictor: 'string',
+    model: 'string',
+    input_tokens: 'number',
+    output_tokens: 'number',
+    first_token_ms: 'number',
+    duration_ms: 'number',
+  },
+  reset: { keep: 'object' },
+  prediction: { data: 'object' },
+  error: { code: 'string', message: 'string', request_id: 'string' },
+}
+
+function isLikeItsType(frame: Record<string, unknown>): boolean {
+  const members = Object.entries(MEMBERS[String(frame.type)] ?? {})
+  return members.every(([name, type]) => typeof frame[name] === type && frame[name] !== null)
 }
 
 function isEnd(frame: TimedFrame | undefined): boolean {

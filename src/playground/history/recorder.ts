@@ -4,8 +4,9 @@ import { askedInWords } from '../asked-words.ts'
 import type { RunEnd, ShownRun } from '../run-record.ts'
 import { MOST_CHARS_OF_RUN, type RunEntry, type RunStore } from './run-store.ts'
 
-/** Milliseconds between two writes. */
-const EVERY_MS = 400
+/** Milliseconds until the second write, and the most that are between two: short runs are soon over, long ones cost more. */
+const FIRST_MS = 50
+const MOST_MS = 500
 
 /** UTF-16 units of its texts that a search finds. */
 const MOST_SEARCHED = 20_000
@@ -39,10 +40,11 @@ export async function keepRun(store: RunStore, run: ShownRun): Promise<void> {
   const onLeaving = () => void write().catch(() => {})
   addEventListener('pagehide', onLeaving)
   try {
-    for (let isOver = false; !isOver; ) {
+    let pause = FIRST_MS
+    for (let isOver = false; !isOver; pause = Math.min(pause * 2, MOST_MS)) {
       isOver = run.folding.state.phase !== 'running'
       await write()
-      if (!isOver) await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
+      if (!isOver) await new Promise((resolve) => setTimeout(resolve, pause))
     }
   } finally {
     removeEventListener('pagehide', onLeaving)

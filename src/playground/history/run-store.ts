@@ -91,6 +91,7 @@ export class RunStore {
   async #write(change: (entries: IDBObjectStore, pieces: IDBObjectStore) => void): Promise<void> {
     const transaction = (await this.#open()).transaction([ENTRIES, PIECES], 'readwrite')
     change(transaction.objectStore(ENTRIES), transaction.objectStore(PIECES))
+    transaction.commit() // a page that goes away is not there to let it commit by itself
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve()
       transaction.onabort = () => reject(transaction.error)
