@@ -5,7 +5,7 @@ import { download, nameFor } from './files/download.ts'
 import { framesFile } from './files/frames-file.ts'
 import { jsonFile, markdownFile } from './files/run-files.ts'
 import { menu } from './menu.ts'
-import type { ShownRun } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
 
 export type RunActions = {
   readonly askBeside: () => void

@@ -4,11 +4,21 @@ import {
   type Frame,
   keyOf,
   type ProgramDescription,
+  type RunPhase,
   type RunState,
   reduceRun,
   startRun,
 } from '../client/index.ts'
-import { PHASE_OF_END, type RunEnd, type TimedFrame } from './run-record.ts'
+import type { RunEnd, TimedFrame } from './run-record.ts'
+
+const PHASE_OF_END: Readonly<Record<RunEnd['by'], Exclude<RunPhase, 'running' | 'done'>>> = {
+  reader: 'stopped',
+  network: 'incomplete',
+  silence: 'failed',
+  leaving: 'incomplete',
+  length: 'incomplete',
+  file: 'incomplete',
+}
 
 export class Folding {
   state: RunState

@@ -1,7 +1,8 @@
 /** A notice: what went wrong and what to do about it. It stands in a lane, or above all of them. */
 import { type ErrorFrame, NotTheServiceError } from '../client/index.ts'
 import { button, el } from './dom.ts'
-import type { RunEnd, ShownRun } from './run-record.ts'
+import type { RunEnd } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
 import { withoutPointers } from './words.ts'
 
 export type Notice = {

@@ -1,6 +1,7 @@
 /** A run that is over, from its record: shown as it ended, or played at the speed at which it came. */
 import { Folding } from './folding.ts'
-import type { RunEnd, RunRecord, ShownRun } from './run-record.ts'
+import type { RunEnd, RunRecord } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
 
 export class RecordedRun implements ShownRun {
   readonly record: RunRecord

@@ -13,7 +13,7 @@ import { LaneView } from './lane-view.ts'
 import { noticeElement, noticeOfRun } from './notice.ts'
 import type { Reader } from './reader.ts'
 import { hasOwnOutputs, resultElement } from './result-view.ts'
-import type { ShownRun } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
 import { Timeline } from './timeline.ts'
 
 export type RunSurroundings = {

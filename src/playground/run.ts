@@ -8,7 +8,8 @@ import {
 } from '../client/index.ts'
 import { Folding } from './folding.ts'
 import { newRunId } from './run-identity.ts'
-import type { Asked, RunEnd, RunRecord, ShownRun, TimedFrame } from './run-record.ts'
+import type { Asked, RunEnd, RunRecord, TimedFrame } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
 
 /** The extra frames that the page asks for. */
 export const INCLUDE = ['reasoning', 'usage'] as const

@@ -2,7 +2,7 @@
 import { isJson, type Lane, nameOf, outputsOf, REASONING, standing } from '../../client/index.ts'
 import { askedInWords } from '../asked-words.ts'
 import { laneFigures, runFigures } from '../figures.ts'
-import type { ShownRun } from '../run-record.ts'
+import type { ShownRun } from '../shown-run.ts'
 
 export function markdownFile({ record, folding }: ShownRun): string {
   const { title, others } = askedInWords(record)

@@ -1,7 +1,8 @@
 /** Keeps a run in the history while it goes on, so that a page that goes away in the middle leaves what came until then. */
 import { outputsOf, type RunState } from '../../client/index.ts'
 import { askedInWords } from '../asked-words.ts'
-import type { RunEnd, ShownRun } from '../run-record.ts'
+import type { RunEnd } from '../run-record.ts'
+import type { ShownRun } from '../shown-run.ts'
 import { MOST_CHARS_OF_RUN, type RunEntry, type RunStore } from './run-store.ts'
 
 /** Milliseconds until the second write, and the most that are between two: short runs are soon over, long ones cost more. */
