@@ -151,6 +151,19 @@ test('the browser keeps a bounded number of runs, the oldest go first', async (t
   assert.equal(titles.length, 100)
 })
 
+test('a browser that keeps nothing shows runs all the same', async (t) => {
+  const service = await Service.start(t, { program: oneCall })
+  const page = await openPage(t, service)
+  await page.addInitScript(() => Object.defineProperty(window, 'indexedDB', { value: undefined }))
+  await page.reload()
+  await page.locator('#flow li').first().waitFor()
+  await ask(page, 'why?')
+  await holds(written(page, 'answerer'), 'answer on why?')
+  await openHistory(page)
+  await page.getByText('This browser keeps nothing for this page.').waitFor()
+  await service.assertQuiet('ok')
+})
+
 test('a run is saved as Markdown, JSON and frames, and a file of frames shows it again', async (t) => {
   const service = await Service.start(t)
   const page = await openPage(t, service)

@@ -6,7 +6,7 @@ import { labelOf } from './words.ts'
 export type AskedWords = {
   /** The question, or what is most like one. */
   readonly title: string
-  /** The other inputs that were given. A value that isn't a text is its JSON. */
+  /** The other inputs that were given. Texts of a list have commas between them; any other value is its JSON. */
   readonly others: readonly (readonly [label: string, value: string])[]
   /** How many earlier turns went with it. */
   readonly turns: number
@@ -35,7 +35,11 @@ export function askedInWords({
   }
 }
 
-const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  const isOfTexts = Array.isArray(value) && value.every((item) => typeof item === 'string')
+  return isOfTexts ? value.join(', ') : JSON.stringify(value)
+}
 
 /** A day and a time, as short as people need it: `14:05` for today. */
 export function dateInWords(iso: string, now = new Date()): string {

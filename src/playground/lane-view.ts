@@ -111,7 +111,10 @@ export class LaneView {
     setAttribute(this.element, 'data-phase', lookOf(lane, truncated))
     setText(this.#standing, standing(lane, truncated))
     const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
-    setText(this.#message, isOver ? '' : withoutPointers(lane.message ?? ''))
+    const { message = '' } = lane
+    // The reason for a new attempt stands below, as soon as there is more to say than that.
+    const isToldBelow = lane.phase !== 'waiting' && happenings.some((words) => words.endsWith(message))
+    setText(this.#message, isOver || isToldBelow ? '' : withoutPointers(message))
     this.#showHappenings(lane, happenings)
     if (lane.attempt !== (this.#shown?.attempt ?? 1)) this.#clearTexts()
     this.#showTexts(lane)

@@ -314,7 +314,9 @@ function showRecorded(record: RunRecord, where: 'alone' | 'beside'): void {
   rememberStage()
   showNotice(undefined)
   if (!current && where === 'alone') turnTo(record)
-  showTitle(view.run.folding.state, askedInWords(record).title)
+  const { title } = askedInWords(record)
+  showTitle(view.run.folding.state, title)
+  announcer.say(`Shown: ${title}`)
   schedule()
 }
 
