@@ -9,6 +9,9 @@ import { StreamedText } from './streamed-text.ts'
 /** The longest text that is laid out in lines, in UTF-16 units: each part of it is an element of the page. */
 const LONGEST = 50_000
 
+/** The longest text that is read at a glance on one line. */
+const SHORT = 60
+
 /** A JSON text's parts: a string and whether it is a key, a mark, anything else. */
 const PARTS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\],:]|[^\s{}[\],:"]+/gs
 
@@ -45,7 +48,9 @@ export class JsonText {
   }
 
   #showWhole(): void {
-    const isLaidOut = this.#isOver && !showsRaw() && this.#text.length <= LONGEST && isJsonText(this.#text)
+    const { length } = this.#text
+    const mayBe = this.#isOver && !showsRaw() && length > SHORT && length <= LONGEST
+    const isLaidOut = mayBe && isJsonText(this.#text)
     const lines = isLaidOut ? el('div', 'text json laid-out', ...partsOf(this.#text)) : this.#written.element
     this.element.replaceChildren(lines)
   }
