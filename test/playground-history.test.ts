@@ -64,6 +64,10 @@ test('a reload shows the run as it ended, and the history finds, shows and delet
   assert.match((await lane(page, 'compose').locator('.figures').textContent()) ?? '', /12 tokens in · 34 out/)
   assert.equal(await page.getByLabel('Question').inputValue(), 'why rivers?')
   assert.equal(await page.title(), '✓ why rivers? · Tributary')
+  await page.route('**/v1/programs', (route) => route.abort())
+  await page.reload()
+  await holds(question(page), 'why rivers?') // also while the service is away
+  await page.unroute('**/v1/programs')
   await askAndKeep(page, 'why code?', 'compose')
   assert.equal(service.upstream.exchanges.length, 6, 'a reload asks nothing')
 
@@ -331,6 +335,7 @@ test('two runs stand beside each other where there is room, and below each other
 
   // A new question stands alone again.
   await ask(page, 'third')
+  await runs.nth(1).waitFor({ state: 'detached' })
   await holds(written(page, 'answerer'), 'answer on third')
   await service.assertQuiet('ok', 'ok', 'ok', 'ok')
 })

@@ -96,10 +96,11 @@ onReturn(loadWhatChanged)
 async function load(): Promise<void> {
   try {
     await describe()
-    if (stage.isEmpty && !current) await showAgain()
   } catch (error) {
-    if (wantsKey(error)) askForKey(loadWithKey) // any other error shows when somebody asks
+    if (wantsKey(error)) return askForKey(loadWithKey)
+    // Any other error shows when somebody asks. Runs that are kept here need no service.
   }
+  if (stage.isEmpty && !current) await showAgain()
 }
 
 /** The service may have been started again, with programs that are other ones by now. */
@@ -274,6 +275,7 @@ function render(): void {
   events.show(latest?.run.events ?? [])
   form.show(current !== undefined, lastAsked)
   stage.place()
+  if (views.length > 1) jumpLink.show(undefined) // there are two answers to jump to
   for (const view of views) view.keepUp()
   events.keepUp()
   if (reader.hasMoved) pageEnd.keepUp()
