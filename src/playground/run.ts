@@ -1,5 +1,6 @@
 /** One run that goes on: frames -> state, until it ends. What is refused has no run. */
 import {
+  type Frame,
   IncompleteStreamError,
   NotTheServiceError,
   type ProgramDescription,
@@ -69,9 +70,8 @@ export class Run implements ShownRun {
         signal,
         onEvent: (data) => this.#keep(data),
       })
-      for await (const frame of frames) {
+      for await (const _ of frames) {
         if (signal.aborted) break
-        this.folding.fold(frame, this.now)
         onChange()
       }
     } catch (error) {
@@ -88,15 +88,28 @@ export class Run implements ShownRun {
     this.#controller.abort()
   }
 
+  /** Keeps an event, and folds its frame at the very time that is kept: a record then tells the same run. */
   #keep(data: string): void {
     if (this.#end) return
     this.events.push(data)
-    if (data.startsWith('{')) this.#frames.push({ at: this.now, data })
+    const frame = frameIn(data)
+    if (!frame) return
+    const at = this.now
+    this.#frames.push({ at, data })
+    this.folding.fold(frame, at)
   }
 
   #endBy(by: RunEnd['by'], message?: string): void {
     if (this.folding.state.phase !== 'running') return
     this.#end = { by, at: this.now, message }
     this.folding.end(this.#end)
+  }
+}
+
+function frameIn(data: string): Frame | undefined {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined // such as `[DONE]`
   }
 }
