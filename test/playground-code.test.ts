@@ -10,7 +10,7 @@ const run = promisify(execFile)
 
 test('the page and all that belongs to it come with a strict policy', async (t) => {
   const service = await Service.start(t)
-  for (const path of ['/', '/page.js', '/page.css', '/page.svg']) {
+  for (const path of ['/', '/page.js', '/page.css', '/page.svg', '/favicon.ico']) {
     const response = await fetch(service.url + path)
     assert.equal(response.status, 200)
     const policy = response.headers.get('content-security-policy') ?? ''

@@ -70,7 +70,7 @@ test('an error of the whole run stands above the lanes', async (t) => {
   const service = await Service.start(t, { script: () => {}, env: { RUN_TIMEOUT_MS: '300' } })
   const page = await openPage(t, service)
   await ask(page, 'why?')
-  await page.locator('#notice').getByText('The run took longer than the service allows.').waitFor()
+  await page.locator('.notice').getByText('The run took longer than the service allows.').waitFor()
   await standsAt(page, 'ideas.brainstorm', 'stopped')
 })
 
@@ -97,12 +97,12 @@ test('a connection that breaks in mid-stream is said to be incomplete, and what 
   await ask(page, 'why?')
   await holds(written(page, 'ideas.brainstorm'), 'So far')
   network.cut()
-  await page.locator('#notice').getByText('The stream was cut before it was over.').waitFor()
+  await page.locator('.notice').getByText('The stream was cut before it was over.').waitFor()
   await standsAt(page, 'ideas.brainstorm', 'stopped')
   assert.equal(await written(page, 'ideas.brainstorm').textContent(), 'So far')
 
   service.upstream.script = echo
-  await page.locator('#notice').getByRole('button', { name: 'Ask again' }).click()
+  await page.locator('.notice').getByRole('button', { name: 'Ask again' }).click()
   await holds(written(page, 'compose'), 'answer on why?')
 })
 
@@ -114,7 +114,7 @@ test('a stream that ends without [DONE] is said to be incomplete', async (t) => 
     route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(token)}\n\n` }),
   )
   await ask(page, 'why?')
-  await page.locator('#notice').getByText('it is not all').waitFor()
+  await page.locator('.notice').getByText('it is not all').waitFor()
   await holds(written(page, 'answerer'), 'Half')
   assert.match((await page.locator('.timeline .total').textContent()) ?? '', /^incomplete/)
 })
@@ -139,7 +139,8 @@ test('a refused question is refused at the question box', async (t) => {
   const abort = new AbortController()
   const other = await service.open('other', { signal: abort.signal })
   await ask(page, 'why?')
-  await refusal.getByText(/Ask again in \d+ s\./).waitFor()
+  await refusal.getByText(/Ask again in \d+ seconds\./).waitFor()
+  assert.equal((await refusal.textContent())?.match(/again in/g)?.length, 1, 'said once')
   abort.abort()
   await assert.rejects(other.frames())
   await service.finished()
@@ -153,9 +154,9 @@ test('a service that is gone is said to be, and the page finds it again', async 
   const page = await openPage(t, service)
   await page.context().setOffline(true)
   await ask(page, 'why?')
-  await page.locator('#notice').getByText('The service does not answer. Is it running?').waitFor()
+  await page.locator('.notice').getByText('The service does not answer. Is it running?').waitFor()
   await page.context().setOffline(false)
-  await page.locator('#notice').getByRole('button', { name: 'Ask again' }).click()
+  await page.locator('.notice').getByRole('button', { name: 'Ask again' }).click()
   await standsAt(page, 'compose', 'done')
 })
 

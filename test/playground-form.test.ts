@@ -83,12 +83,15 @@ test('each input has a field by its type, and history none', async (t) => {
   await service.assertQuiet('ok', 'ok')
 })
 
-test('values that are no texts stand in their lane as the JSON that the model wrote', async (t) => {
+test('values that are no texts stand in their lane as JSON, laid out or as the model wrote it', async (t) => {
   const service = await start(t)
   const page = await openPage(t, service)
   await fill(page)
   await page.keyboard.press('Control+Enter')
   await standsAt(page, 'read', 'done')
+  const laidOut = JSON.stringify(JSON.parse(LINES), null, 2)
+  assert.deepEqual(await written(page, 'read').allTextContents(), [laidOut, 'false'])
+  await page.getByRole('button', { name: 'Text: formatted' }).click()
   assert.deepEqual(await written(page, 'read').allTextContents(), [LINES, 'false'])
   const fontOf = (name: string) =>
     written(page, name)

@@ -34,7 +34,7 @@ test('it asks for a key, loads the program with it, and keeps it for the tab alo
   await holds(written(page, 'compose'), 'answer on why?')
 
   await page.reload()
-  await program(page).waitFor()
+  await holds(written(page, 'compose'), 'answer on why?') // shown again, with the program that the key brought
   assert.equal(await field(page).isVisible(), false)
   const kept = await page.evaluate(() => JSON.stringify([localStorage, document.cookie, location.href]))
   assert.ok(!kept.includes(SECRET))

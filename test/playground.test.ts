@@ -327,7 +327,7 @@ test('what a reset voids is cleared, and the column says that it begins anew', a
   const second = await service.upstream.request(2)
   await standsAt(page, 'ask', 'begins anew')
   await holds(written(page, 'ask'), '')
-  await lane(page, 'ask').getByText('The answer begins anew: Say it shorter.').waitFor()
+  await lane(page, 'ask').locator('.message').getByText('The answer begins anew: Say it shorter.').waitFor()
   assert.equal(await lane(page, 'ask').locator('details.reasoning').isVisible(), false)
   assert.equal(await written(page, 'aside').textContent(), 'stays')
 
@@ -338,6 +338,9 @@ test('what a reset voids is cleared, and the column says that it begins anew', a
     .finish()
   await standsAt(page, 'ask', 'done')
   await holds(written(page, 'ask'), 'a much, much shorter one')
+  await holds(lane(page, 'ask').locator('.tries'), 'attempt 2')
+  const happened = lane(page, 'ask').locator('.happenings li')
+  assert.deepEqual(await happened.allTextContents(), ['Attempt 2: The answer begins anew: Say it shorter.'])
   await lane(page, 'ask').locator('summary').click()
   assert.equal(await lane(page, 'ask').locator('.reasoning .text').innerText(), 'briefly')
   await service.assertQuiet('ok')

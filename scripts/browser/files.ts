@@ -4,8 +4,15 @@ import type { Output } from '../build.ts'
 import { clientTypes, reactTypes } from './client-types.ts'
 import { browserModule } from './module.ts'
 
-/** The page's own comes last: it has the rule that hides what is hidden. */
-const STYLES = ['markdown/markdown.css', 'page.css']
+/** In this order: paper changes what the others say, and nothing shows what is hidden. */
+const STYLES = [
+  'markdown/markdown.css',
+  'page.css',
+  'runs.css',
+  'history/history.css',
+  'print.css',
+  'hidden.css',
+]
 
 /** The hook's own client would have errors of its own, of which those of the app's client are no instances. */
 const BESIDE = { 'client/index.ts': './client.js' }

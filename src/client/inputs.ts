@@ -30,6 +30,7 @@ export type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
   readonly description?: string
+  readonly maxLength?: number
 }
 
 /** A history is told by its type: its schema is that of many a list. */

@@ -4,14 +4,16 @@
  *
  * While readers have seen nothing of the call, going to another model is nobody's business, as retries aren't. Later,
  * and where the answer itself is no good, the call begins anew: that takes one of its attempts, and a `reset` frame says
- * that what it has said is void.
+ * that what it has said is void. For readers that can't take text back, an attempt's frames are held until it has
+ * succeeded.
  */
 import type { Message, Values } from './adapters/adapter.ts'
 import { asksOnce } from './asking.ts'
-import { type CallContext, callPredictor } from './call.ts'
+import { type CallContext, callPredictor, type Emit } from './call.ts'
 import type { CallReport, Site } from './call-report.ts'
 import { asRunError, RunError } from './errors.ts'
 import { excerpt } from './fault.ts'
+import type { Frame } from './frame.ts'
 import { type LM, lmFor, writtenIn } from './lm.ts'
 import type { Memory } from './memory.ts'
 import { mayBeCuredByAsking, mayBeCuredElsewhere } from './recovery.ts'
@@ -20,6 +22,8 @@ import type { Said } from './said.ts'
 export type AttemptsContext = CallContext & {
   /** What the run has said; undefined where no call of its program may begin anew. */
   readonly said: Said | undefined
+  /** Whether the reader can take back what it has of a call. */
+  readonly takesBack: boolean
   /** Of a run that another process may go on with. */
   readonly memory: Memory | undefined
 }
@@ -92,15 +96,23 @@ class Attempts {
     const before = { tokens: report.tokens, ms: report.durationMs }
     report.model = model === this.#run.lm ? undefined : model.model.name
     beginAnew(report)
+    const held: Frame[] = []
+    const hold: Emit = (frames) => {
+      held.push(...frames)
+      return undefined
+    }
     try {
       const values = await callPredictor(
-        { ...this.#run, lm: this.#listening(model) },
+        { ...this.#run, lm: this.#listening(model), ...(!this.#run.takesBack && { emit: hold }) },
         this.#site,
         this.#inputs,
         report,
       )
       const objection = this.#check(values)
-      if (objection === undefined) return { values }
+      if (objection === undefined) {
+        if (held.length > 0) await this.#run.emit(held)
+        return { values }
+      }
       const message = `The model's answer didn't pass the program's check: ${forPeople(objection)}`
       return { error: new RunError('upstream_format', { message, predictor: this.#site.name }), objection }
     } catch (thrown) {

@@ -17,6 +17,8 @@ export type ProgramDescription = {
   answer?: { predictor: string; field: string } | undefined
   /** In the order in which the program declares them. */
   predictors: PredictorDescription[]
+  /** What models cost, by name, where the service was told: dollars for a million tokens. */
+  prices?: { [model: string]: { input: number; output: number } } | undefined
 }
 
 /** Every program of a service. */

@@ -208,5 +208,9 @@ export const programDescription = of<ProgramDescription>()(
         }),
       )
       .describe('In the order in which the program declares them.'),
+    prices: z
+      .record(z.string(), z.object({ input: z.number(), output: z.number() }))
+      .optional()
+      .describe('What models cost, by name, where the service was told: dollars for a million tokens.'),
   }),
 )

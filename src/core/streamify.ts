@@ -34,6 +34,11 @@ export type RunOptions = {
   readonly include?: Partial<Include>
   /** UTF-16 units that a call of a tool may write. Left out: a million. */
   readonly maxToolChars?: number | undefined
+  /**
+   * Whether the reader can take text back, as a `reset` asks it to. Where it can't, what may have to be taken back is
+   * held until that is settled. Left out: it can.
+   */
+  readonly takesBack?: boolean
   /** Of a run that another process may go on with. */
   readonly memory?: Memory | undefined
 }
@@ -61,7 +66,16 @@ export type Run = {
 export function streamify(
   program: Program,
   inputs: Values,
-  { lm, adapter = 'chat', signal, id, include, maxToolChars = 1_000_000, memory }: RunOptions,
+  {
+    lm,
+    adapter = 'chat',
+    signal,
+    id,
+    include,
+    maxToolChars = 1_000_000,
+    takesBack = true,
+    memory,
+  }: RunOptions,
 ): Run {
   if (program.state !== undefined) {
     throw new TypeError("The program's saved state hasn't been applied: that is what withState does.")
@@ -83,6 +97,7 @@ export function streamify(
       return channel.push(frames)
     },
     maxToolChars,
+    takesBack,
     memory,
   }
   const calls = new Calls(program.callees, run)

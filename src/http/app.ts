@@ -2,28 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Parts } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { excerpt } from '../core/fault.ts'
-import { LogUnavailable } from '../runs/log.ts'
-import { KeyTaken } from '../runs/resumable-runs.ts'
-import { NotAdmitted } from '../runs/runs.ts'
 import { refuseBadRequests } from './bad-requests.ts'
 import { limitConnections } from './connections.ts'
+import { answerError, answerErrors } from './error-answers.ts'
 import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import { openapi } from './openapi.ts'
-import { Problem } from './problem.ts'
-import { logRefusal } from './refusal-log.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -31,7 +19,6 @@ import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
 import { runsRoutes } from './routes/runs.ts'
 import { streamRoutes } from './routes/stream.ts'
-import { keyTaken } from './run-problems.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
 
 /** The largest body, in bytes. */
@@ -111,60 +98,4 @@ const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 /** The client's own request id if it is harmless in a log and a header; otherwise one of ours. */
 function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {
   return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : randomUUID()
-}
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-
-function answerErrors(app: FastifyInstance): void {
-  app.setNotFoundHandler((request) => {
-    const path = request.url.split('?', 1)[0] as string
-    const allowed = METHODS.filter((method) => app.hasRoute({ method, url: path }))
-    if (allowed.length === 0)
-      throw new Problem('not_found', `There is nothing at ${excerpt(path)}. See /docs.`)
-    const detail = `${excerpt(path)} takes ${allowed.join(', ')}, not ${request.method}.`
-    throw new Problem('method_not_allowed', detail, { headers: { allow: allowed.join(', ') } })
-  })
-
-  app.setErrorHandler(answerError)
-}
-
-function answerError(error: FastifyError | Problem | Unready, request: FastifyRequest, reply: FastifyReply) {
-  const problem = error instanceof Problem ? error : problemOf(error, request)
-  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-  logRefusal(request.log, problem, request.ip)
-  return reply
-    .status(problem.status)
-    .headers(problem.headers)
-    .type('application/problem+json')
-    .send(JSON.stringify(problem.toBody(request.id)))
-}
-
-/** What runs throw before they begin. */
-type Unready = NotAdmitted | LogUnavailable | KeyTaken
-
-/** An error thrown before a stream begins, as a refusal that says what to change. */
-function problemOf(error: FastifyError | Unready, request: FastifyRequest): Problem {
-  if (error instanceof NotAdmitted || error instanceof LogUnavailable) {
-    const detail = `${error.message} Ask again in ${error.retryAfter} seconds.`
-    return new Problem(error.code, detail, { headers: { 'retry-after': String(error.retryAfter) } })
-  }
-  if (error instanceof KeyTaken) return keyTaken()
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('body_too_large', `The body may have ${BODY_LIMIT} bytes. Ask a shorter question.`)
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
-      const sent = request.headers['content-type']
-        ? `'${excerpt(request.headers['content-type'])}'`
-        : 'no content type'
-      const detail = `The body came with ${sent}. Send JSON and say so: add the header 'content-type: application/json'.`
-      return new Problem('unsupported_media_type', detail)
-    }
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new Problem('bad_body', "The body isn't as long as its content-length says.")
-    default:
-      if (error.statusCode !== undefined && error.statusCode < 500) {
-        return new Problem('bad_request', 'The request is malformed.')
-      }
-      return new Problem('internal', 'Something went wrong inside the service; its log says what.')
-  }
 }

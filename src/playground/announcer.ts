@@ -1,9 +1,11 @@
 /**
- * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and why a run ended.
+ * Tells screen readers what others see at a glance: each lane's phase, the finished answer once, and which error a run
+ * ended in. Notices are read out by themselves.
  * Tokens aren't read out.
  */
 import { keyOf, type ProgramDescription, type RunState, standing, titleOf } from '../client/index.ts'
 import { el } from './dom.ts'
+import { withoutPointers } from './words.ts'
 
 export class Announcer {
   readonly #log: HTMLElement
@@ -29,11 +31,19 @@ export class Announcer {
       if (lane.phase === 'pending' || this.#said.get(keyOf(lane)) === standsAt) continue
       this.#said.set(keyOf(lane), standsAt)
       this.say(`${titleOf(lane, lane.predictor === answer?.predictor)}: ${standsAt}`)
-      if (lane.phase === 'failed' && lane.message) this.say(lane.message)
+      if (lane.failedAlone && lane.message) this.say(withoutPointers(lane.message))
     }
     if (state.phase === 'running' || this.#isOver) return
     this.#isOver = true
     const text = answerOf(state, answer)
+    for (const lane of state.lanes) {
+      const isCut = state.truncated.includes(lane.predictor)
+      if (isCut)
+        this.say(
+          `${titleOf(lane, lane.predictor === answer?.predictor)} ends early: the model ran into its token limit.`,
+        )
+    }
+    if (state.error) this.say(`The run failed: ${withoutPointers(state.error.message)}`)
     if (state.phase === 'done' && text) this.say(`The answer: ${text}`)
   }
 

@@ -11,6 +11,8 @@ export type AskFormOptions = {
   readonly ask: (inputs: Inputs) => void
   readonly stop: () => void
   readonly onInput: () => void
+  /** What was asked last, by this page or before it was opened. */
+  readonly lastAsked: () => Inputs | undefined
 }
 
 type Refusal = Pick<RefusedError, 'message' | 'faults' | 'retryAfter'>
@@ -63,7 +65,8 @@ export class AskForm {
     this.#submit.addEventListener('click', (event) => event.detail > 1 && event.preventDefault())
     this.#form.addEventListener('keydown', (event) => this.#onKey(event))
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && this.#isRunning) options.stop()
+      // Input methods use Escape too, to give up a suggestion.
+      if (event.key === 'Escape' && !event.isComposing && !isInDialog(event.target)) options.stop()
     })
     this.#form.addEventListener('input', ({ target }) => {
       this.#fields.find((field) => field.isOf(target))?.refuse([])
@@ -81,6 +84,7 @@ export class AskForm {
     const typed = inputs.filter(({ kind }) => kind !== 'history')
     const isSame = JSON.stringify(typed) === JSON.stringify(this.#fields.map(({ input }) => input))
     if (!isSame && !(this.isQuestion && isQuestion(typed))) this.#setFields(typed)
+    for (const [index, { schema }] of typed.entries()) this.#fields[index]?.limit(schema.maxLength)
     this.#onChange()
   }
 
@@ -130,6 +134,14 @@ export class AskForm {
     this.#fields[0]?.focus()
   }
 
+  /** Writes a question that a link has brought. Whoever has begun to write keeps what they have. */
+  suggest(question: string): void {
+    const field = this.#fields.find(({ input }) => input.name === 'question' && input.kind === 'text')
+    if (!field?.isEmpty) return
+    field.write(question)
+    this.#onChange()
+  }
+
   /** Scrolls to the button, below which the run is: a form with several fields may fill the window. */
   showButton(): void {
     if (this.#isAlone) scrollTo({ top: 0 })
@@ -155,7 +167,10 @@ export class AskForm {
       if (sentences) sentences.push(sentence(where, fault.detail))
       else others.push(sentence(input ?? '', where, fault.detail))
     }
-    if (retryAfter !== undefined) others.push(`Ask again in ${retryAfter} s.`)
+    // The service's own sentences say it already.
+    if (retryAfter !== undefined && !/again in \d/.test(message ?? '')) {
+      others.push(`Ask again in ${retryAfter} seconds.`)
+    }
     this.#refusal.replaceChildren()
     for (const [field, sentences] of ofFields) field.refuse(sentences)
     this.#refusal.append(...others.map((one) => el('p', '', one)))
@@ -182,7 +197,8 @@ export class AskForm {
       const [field] = this.#fields as [Field]
       const [label, box, ...rest] = field.elements as [HTMLElement, HTMLElement, ...HTMLElement[]]
       field.box.append(this.#submit)
-      this.#form.replaceChildren(label, box, this.#keys, ...rest, this.#refusal)
+      const below = el('div', 'below', this.#keys, field.counter)
+      this.#form.replaceChildren(label, box, below, ...rest, this.#refusal)
     } else {
       this.#fieldsElement.replaceChildren(...this.#fields.map(fieldElement))
       const actions = el('div', 'actions', this.#keys, this.#submit)
@@ -193,6 +209,7 @@ export class AskForm {
 
   #onKey(event: KeyboardEvent): void {
     const { target } = event
+    if (event.key === 'ArrowUp' && !event.isComposing) this.#recall(event)
     // Input methods use Enter too, to accept a suggestion.
     if (event.key !== 'Enter' || event.isComposing || !this.#fields.some((field) => field.isOf(target)))
       return
@@ -201,6 +218,16 @@ export class AskForm {
     if ((isTextArea && startsLine) || target instanceof HTMLSelectElement) return
     event.preventDefault()
     if (!this.#isRunning) this.#ask()
+  }
+
+  /** In an empty question, the arrow brings back what was asked last. */
+  #recall(event: KeyboardEvent): void {
+    const [field] = this.#fields
+    const asked =
+      this.#isAlone && field?.isOf(event.target) && field.isEmpty ? this.#options.lastAsked() : undefined
+    if (!asked) return
+    event.preventDefault() // it would move to the beginning of the text
+    this.fill(asked)
   }
 
   #ask(): void {
@@ -224,6 +251,7 @@ export class AskForm {
   }
 
   #onChange(): void {
+    for (const field of this.#fields) field.count()
     const inputs = this.#read()
     this.#current = inputs && JSON.stringify(inputs)
     this.#label()
@@ -236,6 +264,9 @@ export class AskForm {
     this.#submit.classList.toggle('stop', this.#isRunning)
   }
 }
+
+const isInDialog = (element: EventTarget | null) =>
+  element instanceof Element && element.closest('dialog') !== null
 
 const fieldElement = (field: Field) => el('div', 'field', ...field.elements)
 

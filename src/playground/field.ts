@@ -2,7 +2,7 @@
 import type { ProgramInput } from '../client/index.ts'
 import type { Reading } from './controls/control.ts'
 import { controlOf } from './controls/control-of.ts'
-import { el } from './dom.ts'
+import { el, setText } from './dom.ts'
 import { labelOf } from './words.ts'
 
 /** What to do about an empty field that has to have a value. */
@@ -16,6 +16,9 @@ const EMPTY: Readonly<Record<ProgramInput['kind'], string>> = {
   json: 'Write some JSON or choose a file first.',
   history: 'Write some JSON or choose a file first.',
 }
+
+/** The part of the longest text from which on its characters are counted. */
+const COUNTED_FROM = 0.8
 
 /**
  * A field that is alone is a whole question: its label says what it is. Among others it has a hint, and a place of its
@@ -34,8 +37,11 @@ export class Field {
   readonly box: HTMLElement
   /** Label, box and the rest. */
   readonly elements: readonly HTMLElement[]
+  /** How much of what may be written is written, once that matters. */
+  readonly counter = el('p', 'counter')
   readonly #control
   readonly #refusal: HTMLElement
+  #most = Number.POSITIVE_INFINITY
 
   constructor(input: ProgramInput, { isAlone, describedBy, refusal }: FieldOptions) {
     this.input = input
@@ -48,7 +54,9 @@ export class Field {
     label.htmlFor = element.id
     this.box = el('div', 'box', element)
     this.#refusal = refusal ?? refusalElement(`${element.id}-refusal`)
-    const said = [...describedBy, this.#refusal.id]
+    this.counter.id = `${element.id}-counter`
+    this.counter.hidden = true
+    const said = [...describedBy, this.counter.id, this.#refusal.id]
     const parts: HTMLElement[] = [label, this.box]
     if (!isAlone) {
       if (!input.isRequired) label.append(' (optional)')
@@ -61,6 +69,7 @@ export class Field {
       said.unshift(hint.id)
       parts.push(hint)
     }
+    if (!isAlone) parts.push(this.counter)
     element.setAttribute('aria-describedby', said.join(' '))
     this.elements = refusal ? parts : [...parts, this.#refusal]
   }
@@ -74,6 +83,32 @@ export class Field {
 
   write(value: unknown): void {
     this.#control.write(value)
+  }
+
+  get isEmpty(): boolean {
+    const reading = this.read()
+    return 'fault' in reading || reading.value === undefined
+  }
+
+  /** @param most the characters that it may have, where that is known */
+  limit(most = Number.POSITIVE_INFINITY): void {
+    this.#most = most
+  }
+
+  /** Counts what is written, if it is a text that may have only so many characters and has most of them. */
+  count(): void {
+    const most = this.#most
+    const reading = this.#control.read()
+    const length = 'value' in reading && typeof reading.value === 'string' ? reading.value.length : 0
+    this.counter.hidden = length < most * COUNTED_FROM
+    if (this.counter.hidden) return
+    const over = length - most
+    const number = (count: number) => count.toLocaleString('en')
+    setText(
+      this.counter,
+      `${number(length)} of ${number(most)} characters${over > 0 ? `: ${number(over)} too many` : ''}`,
+    )
+    this.counter.classList.toggle('over', over > 0)
   }
 
   /** Takes what another program's field of the same name and kind has. */

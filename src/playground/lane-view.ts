@@ -17,16 +17,20 @@ import {
 } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { button, el, setAttribute, setText } from './dom.ts'
-import { laneFigures } from './figures.ts'
+import { laneFigures, type Prices } from './figures.ts'
+import { JsonText } from './json-text.ts'
 import { Prose } from './markdown/prose.ts'
 import { noticeElement, noticeOfError } from './notice.ts'
 import { StickToEnd } from './stick-to-end.ts'
-import { StreamedText } from './streamed-text.ts'
 import { firstWords, lastWords, Thinking } from './thinking.ts'
+import { withoutPointers } from './words.ts'
 
 export type LaneOptions = {
   readonly lane: Lane
   readonly isAnswer: boolean
+  /** Unlike that of any other run on the page. */
+  readonly idPrefix: string
+  readonly prices: Prices | undefined
   readonly askAgain: () => void
   /** Called when the reader has opened or folded it. */
   readonly onFold: () => void
@@ -36,29 +40,33 @@ export class LaneView {
   readonly element: HTMLElement
   readonly #title: string
   readonly #standing = el('span', 'standing')
+  readonly #tries = el('span', 'tries')
   readonly #message = el('span', 'message')
+  readonly #happenings = el('ul', 'happenings')
   readonly #summary = el('span', 'summary')
   readonly #clock = el('span', 'clock')
   readonly #body = el('div', 'body')
   readonly #copy: HTMLButtonElement
   readonly #toggle: HTMLButtonElement
   readonly #end: StickToEnd
-  readonly #outputs = new Map<string, StreamedText | Prose>()
+  readonly #outputs = new Map<string, JsonText | Prose>()
   readonly #thinking = new Thinking()
   readonly #notes = el('div', 'notes')
   readonly #figures = el('p', 'figures')
+  readonly #prices: Prices | undefined
   readonly #askAgain: () => void
   #lane: Lane
   #shown: Lane | undefined
   #truncated: readonly string[] = []
   #isFolded = false
 
-  constructor({ lane, isAnswer, askAgain, onFold }: LaneOptions) {
+  constructor({ lane, isAnswer, idPrefix, prices, askAgain, onFold }: LaneOptions) {
     this.#lane = lane
+    this.#prices = prices
     this.#askAgain = askAgain
     this.#title = titleOf(lane, isAnswer)
     const title = el('h2', '', this.#title)
-    title.id = `lane ${keyOf(lane)}`.replaceAll(' ', '-')
+    title.id = `${idPrefix} ${keyOf(lane)}`.replaceAll(' ', '-')
     this.#copy = copyButton(isAnswer ? 'the answer' : this.#title, () => this.#text())
     this.#toggle = button('quiet toggle', '', () => {
       this.fold(!this.#isFolded)
@@ -69,12 +77,13 @@ export class LaneView {
     const head = el('header', 'head', title, ...by, this.#clock, this.#copy, this.#toggle)
     const mark = el('span', 'mark')
     mark.ariaHidden = 'true'
-    const status = el('p', 'status', mark, this.#standing, this.#message, this.#summary)
+    const status = el('p', 'status', mark, this.#standing, this.#tries, this.#message, this.#summary)
     this.element = el(
       'section',
       isAnswer ? 'lane answer' : 'lane',
       head,
       status,
+      this.#happenings,
       this.#thinking.element,
       this.#body,
       this.#notes,
@@ -93,7 +102,8 @@ export class LaneView {
     return this.#isFolded
   }
 
-  show(lane: Lane, { truncated }: RunState, now: number): void {
+  /** @param happenings what has happened in it so far, in words */
+  show(lane: Lane, { truncated }: RunState, now: number, happenings: readonly string[] = []): void {
     setText(this.#clock, elapsed(lane, now))
     if (lane === this.#shown && truncated === this.#truncated) return
     this.#lane = lane
@@ -101,11 +111,15 @@ export class LaneView {
     setAttribute(this.element, 'data-phase', lookOf(lane, truncated))
     setText(this.#standing, standing(lane, truncated))
     const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
-    setText(this.#message, isOver ? '' : (lane.message ?? ''))
+    const { message = '' } = lane
+    // The reason for a new attempt stands below, as soon as there is more to say than that.
+    const isToldBelow = lane.phase !== 'waiting' && happenings.some((words) => words.endsWith(message))
+    setText(this.#message, isOver || isToldBelow ? '' : withoutPointers(message))
+    this.#showHappenings(lane, happenings)
     if (lane.attempt !== (this.#shown?.attempt ?? 1)) this.#clearTexts()
     this.#showTexts(lane)
     this.#showSummary()
-    setText(this.#figures, laneFigures(lane))
+    setText(this.#figures, laneFigures(lane, this.#prices))
     this.#shown = lane
   }
 
@@ -142,6 +156,17 @@ export class LaneView {
     this.#end.keepUp()
   }
 
+  #showHappenings({ attempt, waits }: Lane, happenings: readonly string[]): void {
+    const tries = [
+      ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+      ...(waits > 0 ? [waits === 1 ? 'held up once' : `held up ${waits} times`] : []),
+    ]
+    setText(this.#tries, tries.join(', '))
+    for (const words of happenings.slice(this.#happenings.childElementCount)) {
+      this.#happenings.append(el('li', '', withoutPointers(words)))
+    }
+  }
+
   #clearTexts(): void {
     for (const output of this.#outputs.values()) output.clear()
     this.#thinking.clear()
@@ -154,8 +179,7 @@ export class LaneView {
     for (const [name, { text, isClosed }] of outputs) {
       let output = this.#outputs.get(name)
       if (!output) {
-        output = isJson(lane, name) ? new StreamedText() : new Prose()
-        output.element.classList.toggle('json', isJson(lane, name))
+        output = isJson(lane, name) ? new JsonText() : new Prose()
         this.#outputs.set(name, output)
         if (outputs.length > 1) this.#body.append(el('h3', '', name))
         this.#body.append(output.element)

@@ -1,6 +1,9 @@
 /** A notice: what went wrong and what to do about it. It stands in a lane, or above all of them. */
-import { type ErrorFrame, NotTheServiceError, type RunPhase, type RunState } from '../client/index.ts'
+import { type ErrorFrame, NotTheServiceError } from '../client/index.ts'
 import { button, el } from './dom.ts'
+import type { RunEnd } from './run-record.ts'
+import type { ShownRun } from './shown-run.ts'
+import { withoutPointers } from './words.ts'
 
 export type Notice = {
   /** An error, or just an early end. */
@@ -14,35 +17,55 @@ export type Notice = {
   readonly mayAskAgain: boolean
 }
 
+/** What is said of a run that no frame has ended, by who ended it. */
+const NOTICES: Readonly<Record<RunEnd['by'], Omit<Notice, 'kind'>>> = {
+  reader: { message: 'Stopped. What had come until then stays here.', mayAskAgain: false },
+  network: {
+    message: 'The stream was cut before it was over. What came is real, but it is not all.',
+    remedy: 'A proxy or the network may have closed it, or the service went away.',
+    mayAskAgain: true,
+  },
+  silence: { message: 'The service does not answer. Is it running?', mayAskAgain: true },
+  leaving: {
+    message: 'The page was reloaded or closed before this run was over. What had come until then stays here.',
+    mayAskAgain: true,
+  },
+  length: {
+    message: 'This run was too long to be kept whole. What came later is lost.',
+    mayAskAgain: true,
+  },
+  file: { message: 'The file ends before the run does.', mayAskAgain: false },
+}
+
 /**
  * The notice for a run that is over.
  *
- * @param error what kept the run from ending well, other than an error frame
  * @returns undefined if the run ended well, or if the error already shows in a lane
  */
-export function noticeOfRun(
-  phase: Exclude<RunPhase, 'running'>,
-  error: Error | undefined,
-  state?: RunState,
-): Notice | undefined {
-  switch (phase) {
-    case 'done':
-      return undefined
-    case 'stopped':
-      return { kind: 'cut', message: 'Stopped. What had come until then stays here.', mayAskAgain: false }
-    case 'incomplete':
-      return {
-        kind: 'failed',
-        message: 'The stream was cut before it was over. What came is real, but it is not all.',
-        remedy: 'A proxy or the network may have closed it, or the service went away.',
-        mayAskAgain: true,
-      }
-    case 'failed':
-      if (!state?.error) return noAnswer(error)
-      return state.lanes.some((lane) => lane.phase === 'failed' && !lane.failedAlone)
-        ? undefined
-        : noticeOfError(state.error)
+export function noticeOfRun({ record, folding: { state } }: ShownRun): Notice | undefined {
+  if (state.phase === 'done' || state.phase === 'running') return undefined
+  if (state.error) {
+    const isInLane = state.lanes.some((lane) => lane.phase === 'failed' && !lane.failedAlone)
+    return isInLane ? undefined : noticeOfError(state.error)
   }
+  return noticeOfEnd(record.end ?? { by: 'leaving' })
+}
+
+export function noticeOfEnd({ by, message }: Pick<RunEnd, 'by' | 'message'>): Notice {
+  const notice = NOTICES[by]
+  return {
+    kind: by === 'network' || by === 'silence' ? 'failed' : 'cut',
+    ...notice,
+    message: message ?? notice.message,
+  }
+}
+
+/** The notice for a question that never reached the service, or that something else answered. */
+export function noticeOfSilence(error: Error | undefined): Notice {
+  return noticeOfEnd({
+    by: 'silence',
+    message: error instanceof NotTheServiceError ? error.message : undefined,
+  })
 }
 
 /** The notice for an error frame. */
@@ -50,19 +73,13 @@ export function noticeOfError({ code, message, retryable, request_id, retry_afte
   const when = retry_after === undefined ? 'later' : `in ${Math.ceil(retry_after)} s`
   return {
     kind: 'failed',
-    message,
+    message: withoutPointers(message),
     remedy: retryable
       ? `The same question may succeed ${when}.`
       : "Asking again won't help until that is fixed.",
     details: `${code} · request ${request_id}`,
     mayAskAgain: retryable,
   }
-}
-
-function noAnswer(error: Error | undefined): Notice {
-  const message =
-    error instanceof NotTheServiceError ? error.message : 'The service does not answer. Is it running?'
-  return { kind: 'failed', message, mayAskAgain: true }
 }
 
 export function noticeElement(

@@ -1,33 +1,46 @@
-/** The page: a form for what the program is asked, the run that it starts, and what shows both. */
-import { describePrograms, inputsOf, type ProgramDescription, type RunPhase } from '../client/index.ts'
+/** The page: a form for what the program is asked, the runs that it starts, and what shows both. */
+import { describePrograms, inputsOf, type ProgramDescription } from '../client/index.ts'
 import { Announcer } from './announcer.ts'
 import { JumpLink } from './answer-in-view.ts'
 import { AskForm, type Inputs } from './ask-form.ts'
+import { askedInWords } from './asked-words.ts'
 import { CodePanel } from './code-panel.ts'
 import { Conversation } from './conversation.ts'
-import { byId } from './dom.ts'
+import { byId, setText } from './dom.ts'
 import { EventsPanel } from './events-panel.ts'
+import { takeDroppedFiles } from './files/file-drop.ts'
+import { NotARunError, readFramesFile } from './files/frames-file.ts'
 import { flow } from './flow.ts'
+import { HistoryPanel } from './history/history-panel.ts'
+import { keepRun } from './history/recorder.ts'
+import { RunStore } from './history/run-store.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
-import { keepRowsFull } from './lane-grid.ts'
+import { forgetLinkedQuestion, linkedQuestion } from './linked-question.ts'
 import { switchTexts } from './markdown/text-switch.ts'
 import { showModel } from './model-label.ts'
-import { type Notice, noticeElement, noticeOfRun } from './notice.ts'
+import { type Notice, noticeElement, noticeOfEnd, noticeOfSilence } from './notice.ts'
 import { onReturn } from './on-return.ts'
 import { ProgramPicker } from './program-picker.ts'
 import { Reader } from './reader.ts'
+import { RecordedRun } from './recorded-run.ts'
 import { INCLUDE, Run } from './run.ts'
+import { rememberShown, shownRuns } from './run-identity.ts'
+import type { RunRecord } from './run-record.ts'
 import { RunView } from './run-view.ts'
+import type { ShownRun } from './shown-run.ts'
 import { curlCode, fetchCode } from './snippets.ts'
+import { Stage } from './stage.ts'
 import { StickToEnd } from './stick-to-end.ts'
+import { showTitle } from './tab-title.ts'
 import { switchThemes } from './theme.ts'
 
 /** Where the service is: next to the page, even when a proxy puts both under a path. */
 const url = new URL('.', location.href)
 
+/** The largest file that is opened, in bytes. */
+const LARGEST_FILE = 64_000_000
+
 const welcome = byId('welcome')
-const runSection = byId('run')
-const elements = { timeline: byId('timeline'), columns: byId('columns'), answers: byId('answers') }
 const keyBox = new KeyBox()
 const events = new EventsPanel()
 const curl = new CodePanel('curl', 'Asks the same in a shell.')
@@ -36,13 +49,19 @@ const pageEnd = new StickToEnd(document.documentElement, document, false)
 const announcer = new Announcer(byId('announcements'))
 const reader = new Reader()
 const jumpLink = new JumpLink()
+const stage = new Stage()
+const store = new RunStore(`tributary ${url.pathname}`)
 
 const picker = new ProgramPicker(choose)
-const form = new AskForm({ ask, stop, onInput: showCode })
+const form = new AskForm({ ask, stop, onInput: showCode, lastAsked: () => lastAsked ?? recalled })
 const conversation = new Conversation((input, turns) => form.setUntyped(input, turns))
 
-/** The last run and its view. */
-let shown: { readonly run: Run; readonly view: RunView; isOver: boolean } | undefined
+/** The run that goes on, and its view. It stands on the stage as soon as it has begun, or nothing else stands there. */
+let current: { readonly run: Run; readonly view: RunView; readonly where: 'alone' | 'beside' } | undefined
+/** What the run that came last was asked, once one has been. */
+let lastAsked: Inputs | undefined
+/** What was asked last before this page was opened. */
+let recalled: Inputs | undefined
 /** The chosen program, as soon as it is known. */
 let program: Promise<ProgramDescription>
 /** The list of programs that was shown last, as JSON. */
@@ -58,16 +77,30 @@ for (const example of document.querySelectorAll('.example')) {
   example.addEventListener('click', () => askElsewhere({ question: example.textContent ?? '' }))
 }
 byId('conversation').append(conversation.element)
-keepRowsFull(elements.columns)
+new HistoryPanel({
+  store,
+  show: (id) => showKept(id, 'alone'),
+  showBeside: (id) => showKept(id, 'beside'),
+  open: openFile,
+  onDelete: (ids) => rememberShown(shownRuns().filter((id) => !ids.includes(id))),
+})
+takeDroppedFiles(openFile)
 showCode()
+form.suggest(linkedQuestion() ?? '')
+form.focus()
 load()
+recallLast()
 onReturn(loadWhatChanged)
 
-/** Shows the programs before the first question. */
-function load(): void {
-  describe().catch((error) => {
-    if (wantsKey(error)) askForKey(loadWithKey) // any other error shows when somebody asks
-  })
+/** Shows the programs before the first question, and the runs that this tab showed before it was reloaded. */
+async function load(): Promise<void> {
+  try {
+    await describe()
+  } catch (error) {
+    if (wantsKey(error)) return askForKey(loadWithKey)
+    // Any other error shows when somebody asks. Runs that are kept here need no service.
+  }
+  if (stage.isEmpty && !current) await showAgain()
 }
 
 /** The service may have been started again, with programs that are other ones by now. */
@@ -95,6 +128,7 @@ function describe(): Promise<ProgramDescription> {
     picker.show(list)
     const description = picker.chosen as ProgramDescription // the default one is in every list
     showProgram(description)
+    form.suggest(linkedQuestion() ?? '') // the program may have brought the field for it
     const { wanted } = picker
     if (wanted !== undefined && wanted !== description.name) {
       const message = `There is no program “${wanted}” here. This is ${description.name}.`
@@ -107,16 +141,20 @@ function describe(): Promise<ProgramDescription> {
 
 /** Turns to another program. What the last one has written goes. */
 function choose(description: ProgramDescription): void {
-  shown?.run.stop()
-  shown = undefined
+  current?.run.stop()
+  current = undefined
+  lastAsked = undefined
+  stage.clear()
+  rememberShown([])
   jumpLink.show(undefined)
+  showTitle()
   program = Promise.resolve(description)
   form.show(false, undefined)
   form.refuse(undefined)
   events.show([])
   showNotice(undefined)
+  showPending(undefined)
   welcome.hidden = false
-  runSection.hidden = true
   showProgram(description)
 }
 
@@ -130,49 +168,93 @@ function showProgram(description: ProgramDescription): void {
   byId('examples').hidden = !form.isQuestion
 }
 
-async function ask(inputs: Inputs): Promise<void> {
-  if (isStarting || shown?.isOver === false) return
+async function ask(inputs: Inputs, where: 'alone' | 'beside' = 'alone'): Promise<void> {
+  if (isStarting || current) return
   isStarting = true
   form.fill(inputs)
   form.refuse(undefined)
   showNotice(undefined)
   try {
-    start(inputs, await program.catch(describe))
+    start(inputs, await program.catch(describe), where)
   } catch (error) {
     if (wantsKey(error)) askForKey(() => askElsewhere(inputs))
-    else showNotice(noticeOfRun('failed', error as Error), inputs)
+    else showNotice(noticeOfSilence(error as Error), inputs)
   } finally {
     isStarting = false
   }
 }
 
 /** Asks from a button that disappears when it is pressed, so keyboard focus moves to Stop. */
-function askElsewhere(inputs: Inputs): void {
+function askElsewhere(inputs: Inputs, where?: 'beside'): void {
   form.focusButton()
-  ask(inputs)
+  ask(inputs, where)
 }
 
-function start(inputs: Inputs, description: ProgramDescription): void {
+function start(inputs: Inputs, description: ProgramDescription, where: 'alone' | 'beside'): void {
   const run = new Run(description, { program: nameToAsk(description), inputs })
   announcer.begin()
-  const askAgain = () => askElsewhere(inputs)
-  const view = new RunView(elements, description, { announcer, reader, jumpLink, askAgain })
-  shown = { run, view, isOver: false }
-  welcome.hidden = true
-  runSection.hidden = false
+  forgetLinkedQuestion()
+  const view = viewOf(run, true)
+  current = { run, view, where }
+  lastAsked = inputs
+  // What is there stays until the new run has something to show.
+  if (stage.isEmpty) showCurrent()
+  else showPending(askedInWords(run.record).title)
   run.ask(url, keyBox.key, schedule)
+  keepRun(store, run).catch(() => {}) // a browser that keeps nothing shows runs all the same
   schedule()
   reader.begin()
   requestAnimationFrame(() => form.showButton()) // once the lanes are there
 }
 
+function viewOf(run: ShownRun, isWatched: boolean): RunView {
+  const { inputs } = run.record.asked
+  const view: RunView = new RunView(run, {
+    announcer,
+    reader,
+    jumpLink,
+    isWatched,
+    askAgain: () => turnToProgramOf(run.record) && askElsewhere(inputs),
+    actions: {
+      askBeside: () => turnToProgramOf(run.record) && askElsewhere(inputs, 'beside'),
+      play: () => play(view),
+      close: () => {
+        if (current?.view === view) current.run.stop()
+        stage.close(view)
+        rememberStage()
+        form.focus()
+        schedule()
+      },
+    },
+  })
+  return view
+}
+
+/** Brings the run that goes on to where it is seen. */
+function showCurrent(): void {
+  if (!current || stage.views.includes(current.view)) return
+  const { view, where } = current
+  view.show()
+  stage.show(view, where)
+  rememberStage()
+  showPending(undefined)
+}
+
+function showPending(title: string | undefined): void {
+  byId('pending').hidden = title === undefined
+  setText(byId('pending-question'), title ?? '')
+}
+
+/** Stops the run that goes on, or shows the end of one that is played. */
 function stop(): void {
-  shown?.run.stop()
+  if (current) current.run.stop()
+  else for (const { run } of stage.views) run.stop()
   schedule()
 }
 
 /** However many frames come, the page is updated once per animation frame. */
 function schedule(): void {
+  if (current) showTitle(current.run.folding.state, askedInWords(current.run.record).title) // also in a hidden tab
   if (isScheduled) return
   isScheduled = true
   requestAnimationFrame(() => {
@@ -182,31 +264,134 @@ function schedule(): void {
 }
 
 function render(): void {
-  if (!shown) return
-  const { run, view } = shown
-  view.show(run.state, performance.now())
-  events.show(run.events)
-  form.show(run.state.phase === 'running', run.asked.inputs)
-  if (run.state.phase === 'running')
-    schedule() // its clocks keep running
-  else if (!shown.isOver) {
-    shown.isOver = true
-    end(run, run.state.phase)
-  }
-  view.keepUp()
+  if (current && current.run.record.frames.length > 0) showCurrent()
+  for (const { run } of stage.views) run.tick()
+  for (const view of stage.views) if (!view.isOver) view.show()
+  const { views, latest } = stage
+  const isAnyOn = [...views.map(({ run }) => run), ...(current ? [current.run] : [])].some(isOn)
+  if (isAnyOn) schedule() // their clocks keep running
+  if (current && !isOn(current.run)) end(current.run, current.view)
+  welcome.hidden = !stage.isEmpty
+  events.show(latest?.run.events ?? [])
+  form.show(current !== undefined, lastAsked)
+  stage.place()
+  if (views.length > 1) jumpLink.show(undefined) // there are two answers to jump to
+  for (const view of views) view.keepUp()
   events.keepUp()
   if (reader.hasMoved) pageEnd.keepUp()
 }
 
-/** Shows how a run ended. One that was refused leaves nothing but the refusal. */
-function end(run: Run, phase: Exclude<RunPhase, 'running'>): void {
-  if (wantsKey(run.refusal)) askForKey(() => askElsewhere(run.asked.inputs))
-  else form.refuse(run.refusal, run.asked.inputs)
-  welcome.hidden = !run.refusal
-  runSection.hidden = !welcome.hidden
-  const { prediction } = run.state
-  if (prediction) conversation.goOn({ inputs: run.asked.inputs, prediction })
-  if (!run.refusal) showNotice(noticeOfRun(phase, run.error, run.state), run.asked.inputs)
+const isOn = ({ folding }: ShownRun) => folding.state.phase === 'running'
+
+/** Shows how a run ended. One that never began leaves what was there before, and why it didn't begin. */
+function end(run: Run, view: RunView): void {
+  const { asked, end } = run.record
+  current = undefined
+  const isShown = stage.views.includes(view)
+  if (run.refusal && isShown) stage.close(view)
+  showPending(undefined)
+  rememberStage()
+  if (wantsKey(run.refusal)) askForKey(() => askElsewhere(asked.inputs))
+  else form.refuse(run.refusal, asked.inputs)
+  const { prediction } = run.folding.state
+  if (prediction) conversation.goOn({ inputs: asked.inputs, prediction })
+  if (!run.refusal && !isShown && end) showNotice(noticeOfEnd(end), asked.inputs)
+  const { latest } = stage
+  showTitle(latest?.run.folding.state, latest && askedInWords(latest.run.record).title)
+}
+
+function rememberStage(): void {
+  rememberShown(stage.views.map(({ run }) => run.record.id))
+}
+
+/** Shows a run that is over. While another goes on, that one stays. */
+function showRecorded(record: RunRecord, where: 'alone' | 'beside'): void {
+  if (stage.views.some(({ run }) => run.record.id === record.id) && where === 'beside') return
+  const view = viewOf(new RecordedRun(record), false)
+  const others = stage.views.filter((one) => one !== current?.view)
+  const isBeside = current !== undefined || (where === 'beside' && !stage.isEmpty)
+  const replaced = stage.views.length > 1 ? others[0] : undefined
+  view.show()
+  stage.show(view, isBeside ? ((current && replaced) ?? 'beside') : 'alone')
+  rememberStage()
+  showNotice(undefined)
+  if (!current && where === 'alone') turnTo(record)
+  const { title } = askedInWords(record)
+  showTitle(view.run.folding.state, title)
+  announcer.say(`Shown: ${title}`)
+  schedule()
+}
+
+/** Turns the form to what a run was asked, so that the next question can follow up on it. */
+function turnTo(record: RunRecord): void {
+  if (!picker.find(record.program.name)) return
+  turnToProgramOf(record)
+  const { inputs } = record.asked
+  lastAsked = inputs
+  form.refuse(undefined)
+  form.fill(inputs)
+  const { prediction } = new RecordedRun(record).folding.state
+  conversation.begin(record.program)
+  if (prediction) conversation.goOn({ inputs, prediction })
+}
+
+/** @returns whether the service has the program that a run is of; it is the chosen one then */
+function turnToProgramOf({ program: { name } }: RunRecord): boolean {
+  const description = picker.find(name)
+  if (!description) {
+    const message = `There is no program “${name}” here.`
+    showNotice({ kind: 'cut', message, mayAskAgain: false })
+    return false
+  }
+  if (picker.chosen?.name === name) return true
+  picker.turnTo(name)
+  program = Promise.resolve(description)
+  showProgram(description)
+  return true
+}
+
+async function showKept(id: string, where: 'alone' | 'beside'): Promise<void> {
+  const record = await store.record(id).catch(() => undefined)
+  if (record) showRecorded(record, where)
+}
+
+/** Shows the runs of before a reload. A link with a question, or to another program, leads elsewhere. */
+async function showAgain(): Promise<void> {
+  if (linkedQuestion() !== undefined) return
+  for (const id of shownRuns()) {
+    const record = await store.record(id).catch(() => undefined)
+    const name = record?.program.name ?? ''
+    const isOfHere = !picker.find(name) || picker.chosen?.name === name
+    if (record && isOfHere && !current) showRecorded(record, stage.isEmpty ? 'alone' : 'beside')
+  }
+}
+
+async function recallLast(): Promise<void> {
+  const [last] = await store.entries().catch(() => [])
+  recalled = last?.asked.inputs
+}
+
+async function openFile(file: File): Promise<void> {
+  try {
+    if (file.size > LARGEST_FILE) throw new NotARunError('It is too large.')
+    const record = readFramesFile(await file.text(), (name) => picker.find(name))
+    showRecorded(record, 'alone')
+    keepRun(store, new RecordedRun(record)).catch(() => {})
+  } catch (error) {
+    const why = error instanceof NotARunError ? error.message : 'It is no file that can be read.'
+    showNotice({ kind: 'failed', message: `“${file.name}” can’t be shown. ${why}`, mayAskAgain: false })
+  }
+}
+
+/** Shows a run once more, at the speed at which it came. */
+function play(view: RunView): void {
+  const next = viewOf(new RecordedRun(view.run.record, true), true)
+  announcer.begin()
+  reader.begin()
+  next.show()
+  stage.show(next, view)
+  next.focus()
+  schedule()
 }
 
 /** @param asked what its button asks again */

@@ -46,6 +46,17 @@ export class ProgramPicker {
     return new URLSearchParams(location.search).get(PARAMETER) ?? undefined
   }
 
+  /** A program of the service by its name. */
+  find(name: string): ProgramDescription | undefined {
+    return this.#program(name)
+  }
+
+  /** Turns to a program for a run that is shown, without a step in the browser's history. */
+  turnTo(name: string): void {
+    history.replaceState(null, '', addressOf(name, this.#list?.default))
+    this.#select.value = name
+  }
+
   /** Whether requests needn't name the program. */
   isDefault({ name }: ProgramDescription): boolean {
     return name === this.#list?.default

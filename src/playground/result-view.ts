@@ -2,6 +2,7 @@
 import type { ProgramDescription, RunState } from '../client/index.ts'
 import { copyButton } from './copy-button.ts'
 import { el } from './dom.ts'
+import { JsonText } from './json-text.ts'
 
 /** @returns whether an output of the program is no field of its predictors */
 export function hasOwnOutputs({ outputs, predictors }: ProgramDescription): boolean {
@@ -10,11 +11,14 @@ export function hasOwnOutputs({ outputs, predictors }: ProgramDescription): bool
   return Object.keys(properties).some((name) => !written.includes(name))
 }
 
-export function resultElement(prediction: NonNullable<RunState['prediction']>): HTMLElement {
+/** @param id unlike any other on the page */
+export function resultElement(prediction: NonNullable<RunState['prediction']>, id: string): HTMLElement {
   const json = JSON.stringify(prediction, null, 2)
+  const text = new JsonText()
+  text.show(json, true)
   const title = el('h2', '', 'Result')
-  title.id = 'result-title'
-  const body = el('div', 'body', el('div', 'text json', json))
+  title.id = id
+  const body = el('div', 'body', text.element)
   body.tabIndex = 0 // it scrolls, so it must be reachable by keyboard
   body.role = 'group'
   body.setAttribute('aria-labelledby', title.id)

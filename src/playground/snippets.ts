@@ -1,5 +1,5 @@
 /** Code that asks what the page asks: for a shell, and for a browser's console or Node. */
-import type { Asked } from './run.ts'
+import type { Asked } from './run-record.ts'
 
 export type Snippet = Asked & {
   readonly url: URL

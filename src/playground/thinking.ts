@@ -40,7 +40,9 @@ export class Thinking {
     this.#text.show(text)
     setText(
       this.#label,
-      goesOn ? `${REASONING}:` : `${REASONING} (${text.length.toLocaleString('en')} characters)`,
+      goesOn
+        ? `${REASONING}:`
+        : `${REASONING} (${text.length.toLocaleString('en')} ${text.length === 1 ? 'character' : 'characters'})`,
     )
     setText(this.#words, goesOn ? lastWords(text) : '')
   }

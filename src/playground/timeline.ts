@@ -10,7 +10,7 @@ import {
   seconds,
 } from '../client/index.ts'
 import { el, setAttribute, setText } from './dom.ts'
-import { runFigures } from './figures.ts'
+import { type Prices, runFigures } from './figures.ts'
 
 /** Lengths of the scale while a run goes on, in milliseconds. It grows in steps, so that bars don't creep back. */
 const SCALES = [2, 5, 10, 20, 40, 60, 120, 300, 600, 1_200, 3_600].map((one) => one * 1_000)
@@ -29,6 +29,8 @@ const SOMETIMES: readonly (readonly [Look, string])[] = [
   ['failed', 'failed'],
   ['stopped', 'stopped'],
 ]
+
+export type TimelineOptions = { readonly prices?: Prices | undefined; readonly least?: number }
 
 export class Timeline {
   readonly element: HTMLElement
@@ -58,7 +60,8 @@ export class Timeline {
     )
   }
 
-  show(state: RunState, now: number): void {
+  /** @param least the shortest time that the scale covers, in milliseconds */
+  show(state: RunState, now: number, { prices, least = 0 }: TimelineOptions = {}): void {
     if (this.#rows.size !== state.lanes.length) this.#addRows(state.lanes)
     const end = state.endedAt ?? now
     const total = Math.max(end - state.startedAt, 1)
@@ -68,7 +71,9 @@ export class Timeline {
     )
     setAttribute(this.#total, 'data-phase', state.phase)
     this.#showScale(
-      state.phase === 'running' ? (SCALES.find((scale) => scale >= total) ?? total * 1.25) : total,
+      state.phase === 'running'
+        ? (SCALES.find((scale) => scale >= Math.max(total, least)) ?? total * 1.25)
+        : Math.max(total, least),
     )
     for (const lane of state.lanes) {
       const looks = looksOf(lane, state.truncated)
@@ -78,7 +83,7 @@ export class Timeline {
         if (key) key.hidden = false
       }
     }
-    setText(this.#figures, state.phase === 'running' ? '' : runFigures(state))
+    setText(this.#figures, state.phase === 'running' ? '' : runFigures(state, prices))
   }
 
   #addRows(lanes: readonly Lane[]): void {

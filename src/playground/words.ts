@@ -13,4 +13,15 @@ export function sentence(...parts: readonly string[]): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
+/**
+ * The same sentence with places in words: `/lines/0/price: a number is needed` is "lines, item 1, price: a number is
+ * needed". People read no JSON pointers.
+ */
+export const withoutPointers = (text: string) =>
+  text.replaceAll(/(^|[\s;])((?:\/[^\s/:]+)+): /g, (_, before: string, pointer: string) => {
+    const steps = pointer.slice(1).split('/')
+    const words = steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    return `${before}${words.map((word, index) => (index > 0 && /^\d+$/.test(word) ? `item ${Number(word) + 1}` : word)).join(', ')}: `
+  })
+
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -44,7 +44,7 @@ export type Slot = {
 /** A run that takes up a slot. */
 export type AdmittedRun = Run & Pick<Slot, 'abort' | 'leave'>
 
-export type StartOptions = Pick<RunOptions, 'id' | 'include' | 'memory'> & {
+export type StartOptions = Pick<RunOptions, 'id' | 'include' | 'memory' | 'takesBack'> & {
   /** Milliseconds that the run has taken already, elsewhere. */
   readonly elapsedMs?: number
 }

@@ -4,12 +4,25 @@
  * `event-stream.ts`.
  */
 import type { Frame } from '../core/frame.ts'
+import type { Answer } from '../core/program.ts'
 
 export type Dialect = {
   /** The response's headers: they tell the client what it gets. */
   readonly headers: Readonly<Record<string, string>>
   /** Begins one response. All state of that response is in the encoder. */
-  readonly open: () => Encoder
+  readonly open: (run: RunInfo) => Encoder
+}
+
+/** What a dialect may have to say of a run besides its frames. */
+export type RunInfo = {
+  /** Names the run: letters, digits, `-` and `_`. */
+  readonly id: string
+  /** The program's name, which other people's clients know as a model. */
+  readonly program: string
+  /** The field in which its answer streams, if it has one. */
+  readonly answer: Answer | undefined
+  /** Seconds since 1970. */
+  readonly createdAt: number
 }
 
 /** The text of one response, from its first frame to its last. */

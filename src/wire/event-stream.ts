@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import type { Outlet } from '../async/channel.ts'
 import { Silence } from '../async/silence.ts'
 import type { Frame } from '../core/frame.ts'
-import type { Dialect } from './dialect.ts'
+import type { Dialect, RunInfo } from './dialect.ts'
 
 /** Bytes that may wait for the response before frames are left in the channel. */
 const HELD = 16 * 1024
@@ -23,11 +23,17 @@ const isText = ({ type }: Frame) => type === 'token'
 /**
  * @param frames the frames of one run
  * @param dialect the text that the client wants them in
+ * @param run which run it is
  * @param heartbeatMs milliseconds of silence after which a comment is sent, so that proxies keep the connection
  *   open; it isn't silence while the response asks for nothing
  */
-export function eventStream(frames: Outlet<Frame>, dialect: Dialect, heartbeatMs: number): Readable {
-  const encoder = dialect.open()
+export function eventStream(
+  frames: Outlet<Frame>,
+  dialect: Dialect,
+  run: RunInfo,
+  heartbeatMs: number,
+): Readable {
+  const encoder = dialect.open(run)
   /** Whether the response has asked and has received nothing yet. */
   let isAsking = false
   /** Whether any text has left. The first is what people wait for. */

@@ -16,11 +16,11 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
  * JSON on one line, by anybody's rules. Lone surrogates leave as JSON escapes (well-formed JSON.stringify), so the
  * bytes are always valid UTF-8.
  */
-const json = (value: unknown) => JSON.stringify(value).replace(UNICODE_LINE_ENDS, escaped)
+export const onOneLine = (value: unknown) => JSON.stringify(value).replace(UNICODE_LINE_ENDS, escaped)
 
 /** One frame as an event. */
 export function encodeFrame(frame: Frame): string {
-  return `data: ${json(frame)}\n\n`
+  return `data: ${onOneLine(frame)}\n\n`
 }
 
 export const native: Dialect = {
@@ -75,7 +75,7 @@ export class FrameEncoder implements Encoder {
 function inJson(text: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return json(text).slice(1, -1)
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return onOneLine(text).slice(1, -1)
   }
   return text
 }

@@ -88,14 +88,15 @@ export const written = (page: Page, predictor: string): Locator =>
 export const standsAt = (page: Page, predictor: string, standing: string): Promise<void> =>
   lane(page, predictor).locator('.standing').getByText(standing, { exact: true }).waitFor()
 
-/** Waits until an element holds exactly this text, white space included. */
+/** Waits until an element holds exactly this text, white space included. Another one may take its place meanwhile. */
 export async function holds(element: Locator, text: string): Promise<void> {
-  await element
-    .page()
-    .waitForFunction(([node, wanted]) => node?.textContent === wanted, [
-      await element.elementHandle(),
-      text,
-    ] as const)
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    const held = await element.textContent()
+    if (held === text) return
+    if (performance.now() > deadline) assert.equal(held, text)
+    await element.page().evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)))
+  }
 }
 
 /** Whether anything of the page is out of reach without scrolling sideways. */

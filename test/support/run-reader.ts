@@ -108,7 +108,7 @@ export class RunReader {
   }
 }
 
-export function framesIn(events: readonly Event[]): Frame[] {
+function framesIn(events: readonly Event[]): Frame[] {
   return events.filter(({ data }) => data !== '[DONE]').map(({ data }) => frameSchema.parse(JSON.parse(data)))
 }
 

@@ -8,6 +8,7 @@ import { eventStream } from '../../src/wire/event-stream.ts'
 import { DONE, encodeFrame, KEEP_ALIVE, native } from '../../src/wire/native.ts'
 import { clock } from '../support/clock.ts'
 
+const RUN = { id: 'run-1', program: 'p', answer: undefined, createdAt: 0 }
 const HEARTBEAT_MS = 1_000
 
 const token = (chunk: string): Frame => ({
@@ -23,7 +24,7 @@ const events = (...chunks: string[]) => chunks.map((chunk) => encodeFrame(token(
 function setUp(t: TestContext, { isRead = true } = {}) {
   const passTime = clock(t)
   const frames = new Channel<Frame>(1_000, () => 1)
-  const stream = eventStream(frames, native, HEARTBEAT_MS)
+  const stream = eventStream(frames, native, RUN, HEARTBEAT_MS)
   const writes: string[] = []
   const read = () => stream.on('data', (bytes) => writes.push(String(bytes)))
   if (isRead) read()

@@ -28,10 +28,12 @@ const HEADERS = {
 }
 
 export async function playgroundRoutes(app: FastifyInstance): Promise<void> {
+  const icon = await browserFile('page.svg')
   const files = [
     { path: '/', type: 'text/html; charset=utf-8', text: await browserFile('index.html') },
     { path: '/page.css', type: 'text/css; charset=utf-8', text: await browserFile('page.css') },
-    { path: '/page.svg', type: 'image/svg+xml', text: await browserFile('page.svg') },
+    { path: '/page.svg', type: 'image/svg+xml', text: icon },
+    { path: '/favicon.ico', type: 'image/svg+xml', text: icon }, // what asks for it without having read the page
     { path: '/page.js', type: 'text/javascript; charset=utf-8', text: await browserFile('page.js') },
   ]
   // Without a key too: a browser sends none for a page and its files. The page asks for one.

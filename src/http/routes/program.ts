@@ -10,7 +10,11 @@ export function programRoutes(
   app: FastifyInstance,
   { programs, config }: Pick<Parts, 'programs'> & { config: Config },
 ): void {
-  const describeOne = ({ name, program }: NamedProgram) => describe(name, program, inputLimitsOf(config))
+  const prices = config.PRICES
+  const describeOne = ({ name, program }: NamedProgram) => ({
+    ...describe(name, program, inputLimitsOf(config)),
+    ...(prices && { prices }),
+  })
   const all: ProgramList = { default: programs.default.name, programs: programs.all.map(describeOne) }
   const ofDefault = describeOne(programs.default)
   app.get('/v1/program', () => ofDefault)

@@ -1,5 +1,5 @@
 /** Any value as JSON, typed or from a file. */
-import { button, el } from '../dom.ts'
+import { fileButton } from '../files/file-button.ts'
 import type { Control } from './control.ts'
 import { textArea } from './text-area.ts'
 
@@ -10,8 +10,8 @@ export function jsonControl(example: unknown): Control {
   element.placeholder = JSON.stringify(example)
   return {
     element,
-    tool: fileButton((text) => {
-      element.value = text
+    tool: fileButton('Choose a file…', '.json,application/json', async (file) => {
+      element.value = await file.text()
       element.dispatchEvent(new Event('input', { bubbles: true }))
       element.focus()
     }),
@@ -29,23 +29,4 @@ export function jsonControl(example: unknown): Control {
       element.value = value === undefined ? '' : JSON.stringify(value, null, 2)
     },
   }
-}
-
-/** Browsers show a file input in their own way and language, so a button opens it. */
-function fileButton(take: (text: string) => void): HTMLElement {
-  const chooser = el('input')
-  chooser.type = 'file'
-  chooser.accept = '.json,application/json'
-  chooser.hidden = true
-  chooser.addEventListener('change', async () => {
-    const [file] = chooser.files ?? []
-    chooser.value = '' // so that the same file can be chosen again, once it has changed
-    if (file) take(await file.text())
-  })
-  return el(
-    'span',
-    '',
-    button('quiet', 'Choose a file…', () => chooser.click()),
-    chooser,
-  )
 }
