@@ -48,6 +48,7 @@ class Telling {
   readonly log: Logged[] = []
   readonly #said = new Set<string>()
   readonly #done = new Set<string>()
+  readonly #failed = new Set<string>()
   readonly #begun = new Set<string>()
   #isOver = false
 
@@ -65,12 +66,13 @@ class Telling {
     }
     this.#begin(call.predictor.split('.', 1)[0] as string)
     if (isLost) this.#add(token(call, text, false), true)
+    else if (kind === 'fail' && call !== LAST) this.#fail(call, text.length > 2)
     else if (kind === 'again' && this.#said.has(keyOf(call))) this.#askAgain(call)
     else this.#say(call, text, kind === 'last')
   }
 
   #open(): Call[] {
-    const branches = BRANCHES.filter((call) => !this.#done.has(keyOf(call)))
+    const branches = BRANCHES.filter((call) => !this.#done.has(keyOf(call)) && !this.#failed.has(keyOf(call)))
     if (branches.length > 0) return branches
     return this.#done.has(keyOf(LAST)) ? [] : [LAST]
   }
@@ -91,6 +93,22 @@ class Telling {
     }
   }
 
+  /** The run goes on without a call, or without all that isn't over of its module. */
+  #fail({ predictor, call }: Call, isModule: boolean): void {
+    const module = predictor.split('.', 1)[0] as string
+    const failed = this.#open().filter((one) =>
+      isModule ? one.predictor.startsWith(`${module}.`) : one.predictor === predictor && one.call === call,
+    )
+    for (const one of failed) this.#failed.add(keyOf(one))
+    const status = {
+      type: 'status' as const,
+      message: `Without ${module}.`,
+      module,
+      phase: 'failed' as const,
+    }
+    this.#add(isModule ? status : frameOf({ predictor, call }, status))
+  }
+
   #askAgain(call: Call): void {
     this.#said.delete(keyOf(call))
     const keep = CALLS.filter((one) => this.#said.has(keyOf(one)))
@@ -104,6 +122,7 @@ class Telling {
       known.clear()
       for (const call of keep) known.add(keyOf(call))
     }
+    this.#failed.clear()
     this.#begun.clear()
     this.#add({ type: 'reset', keep })
   }
@@ -122,7 +141,7 @@ const token = (call: Call, chunk: string, is_last: boolean) =>
   frameOf(call, { type: 'token' as const, field: 'f', chunk, is_last })
 
 type Step = {
-  readonly kind: 'more' | 'last' | 'again' | 'takeover'
+  readonly kind: 'more' | 'last' | 'again' | 'fail' | 'takeover'
   readonly which: number
   readonly text: string
   readonly isLost: boolean
@@ -133,6 +152,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 4, arbitrary: fc.constant('more' as const) },
     { weight: 4, arbitrary: fc.constant('last' as const) },
     { weight: 1, arbitrary: fc.constant('again' as const) },
+    { weight: 1, arbitrary: fc.constant('fail' as const) },
     { weight: 1, arbitrary: fc.constant('takeover' as const) },
   ),
   which: fc.nat(5),
@@ -187,7 +207,7 @@ const essence = ({ phase, lanes, prediction, error }: RunState) => ({
 })
 
 test('whatever is cut where, texts, phases and prediction are those of a run that was never cut', () => {
-  const seen = { cuts: 0, takeovers: 0, ends: 0 }
+  const seen = { cuts: 0, takeovers: 0, failures: 0, ends: 0 }
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.array(cut, { maxLength: 4 }), (steps, cuts) => {
       const log = logOf(steps)
@@ -197,11 +217,15 @@ test('whatever is cut where, texts, phases and prediction are those of a run tha
       assert.deepEqual(essence(fold(inShort(log))), expected, 'read in short')
       seen.cuts += cuts.filter(({ at }) => at < log.length).length
       seen.takeovers += never.filter((frame) => frame.type === 'reset' && frame.message === undefined).length
+      seen.failures += never.filter((frame) => frame.type === 'status' && frame.phase === 'failed').length
       seen.ends += never.at(-1)?.type === 'prediction' ? 1 : 0
     }),
     { numRuns: 500 },
   )
-  assert.ok(seen.cuts > 20 && seen.takeovers > 20 && seen.ends > 5, JSON.stringify(seen))
+  assert.ok(
+    seen.cuts > 20 && seen.takeovers > 20 && seen.failures > 20 && seen.ends > 5,
+    JSON.stringify(seen),
+  )
 })
 
 test('a lane counts what begins anew: no face takes its text for the old one going on', () => {
