@@ -113,8 +113,8 @@ export const resetFrame = of<ResetFrame>()(
     })
     .describe(
       "What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. " +
-        'With a message, a call is asked again, in programs that allow further attempts. Without one, the run is told ' +
-        'anew, in resumable runs: statuses come again too, and of a prediction or an error nothing holds.',
+        'With a message, a call is asked again: in programs that allow further attempts, and where another process goes ' +
+        'on with a resumable run. Without one, a resumable run is told anew: statuses come again too, and of a prediction or an error nothing holds.',
     ),
 )
 
