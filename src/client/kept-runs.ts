@@ -11,6 +11,8 @@ export type RunAddress = Connection & { readonly id: string }
 /** How a run stands, as the service keeps it. */
 export type KeptRun<Of extends ProgramTypes = AnyProgram> = {
   readonly id: string
+  /** The name of its program. */
+  readonly program: Of['name']
   readonly status: 'running' | 'done' | 'failed' | 'cancelled'
   /** How many processes have worked on it. */
   readonly attempt: number

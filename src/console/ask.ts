@@ -83,7 +83,7 @@ async function sourceOf(
   }
   const service = { url, apiKey: apiKey(), signal }
   const news = connectionNews(sayLine)
-  if (options.resume !== undefined) return keptBy(service, options.resume, program, news)
+  if (options.resume !== undefined) return keptBy(service, options.resume, news)
   return askedOf(service, program, options.resumable ? { onRun, ...news } : undefined)
 }
 

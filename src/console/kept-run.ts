@@ -25,15 +25,14 @@ export function connectionNews(say: (line: string) => void): ConnectionNews {
 }
 
 /** How to come back to a run, in lines that can be copied. */
-export function wayBack(id: string, { url, program, reasoning }: Options): string {
+export function wayBack(id: string, { url, reasoning }: Options): string {
   const ask = process.env.npm_lifecycle_event === 'ask' ? 'npm run ask --' : 'npx tributary ask'
-  const named = program === undefined ? '' : ` --program ${program}`
   const shown = reasoning ? ' --reasoning' : ''
   // An id may begin with a dash.
   return harmlessText(
     [
       'The run goes on. To read it, and to cancel it:',
-      `  ${ask} --url ${url?.href}${named}${shown} --resume=${id}`,
+      `  ${ask} --url ${url?.href}${shown} --resume=${id}`,
       `  ${ask} --url ${url?.href} --cancel=${id}`,
       '',
     ].join('\n'),

@@ -97,7 +97,7 @@ const WAYS = ['resumable', 'resume', 'cancel', 'replay'] as const
 
 /** What has no place beside a run that there is already. */
 const USELESS = {
-  resume: ['input'],
+  resume: ['input', 'program'],
   cancel: ['input', 'program', 'reasoning', 'record'],
   replay: ['input', 'url', 'program', 'record'],
 } as const

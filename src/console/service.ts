@@ -5,6 +5,7 @@ import {
   describeProgram,
   type Frame,
   type RecordedFrame,
+  readRun,
   streamRun,
 } from '../client/index.ts'
 import { type ModelInfo, modelName } from '../core/lm.ts'
@@ -58,13 +59,9 @@ export async function askedOf(
  *
  * @throws NotTheServiceError; RefusedError, also if there is no such run; an Error that says so if nothing answers
  */
-export async function keptBy(
-  service: Service,
-  id: string,
-  program: string | undefined,
-  news: ConnectionNews,
-): Promise<Source> {
+export async function keptBy(service: Service, id: string, news: ConnectionNews): Promise<Source> {
   const { url, apiKey } = service
+  const { program } = await readRun({ ...service, id }).catch(saidBy(url))
   return {
     ...(await described(service, program)),
     asked: { inputs: undefined },

@@ -10,10 +10,12 @@ import {
   endRun,
   type Frame,
   IncompleteStreamError,
+  type ProgramDescription,
   type Reconnecting,
   RefusedError,
   type RunAddress,
   type RunState,
+  readRun,
   reduceRun,
   startRun,
   streamRun,
@@ -34,10 +36,8 @@ export const IDLE: LiveRunState = {
   failure: undefined,
 }
 
-/** A run that there is. `program` is its program's name, for its lanes; left out, it is the service's default program. */
-export type Resumed = RunAddress & Reconnecting & Pick<Asking, 'program'>
-
-type Described = Parameters<typeof describeProgram>[0]
+/** A run that there is. */
+export type Resumed = RunAddress & Reconnecting
 
 export class LiveRun {
   /** The run as of its last frame. */
@@ -75,13 +75,17 @@ export class LiveRun {
       this.#schedule()
       tell()
     }
-    this.#follow(streamRun({ ...asking, onRun, signal }), asking, signal).then(tell)
+    const described = describeProgram({ ...asking, signal })
+    this.#follow(streamRun({ ...asking, onRun, signal }), described, asking.url, signal).then(tell)
   }
 
   /** Shows a run that there is, from its beginning. The run before is left as by {@link start}. */
   resume(resumed: Resumed): void {
     const signal = this.#begin(addressOf(resumed))
-    this.#follow(attachRun({ ...resumed, signal }), resumed, signal)
+    const described = readRun({ ...resumed, signal }).then(({ program }) =>
+      describeProgram({ ...resumed, program, signal }),
+    )
+    this.#follow(attachRun({ ...resumed, signal }), described, resumed.url, signal)
   }
 
   /** Leaves the run, which ends it unless it is resumable. What it has written stays. */
@@ -124,9 +128,14 @@ export class LiveRun {
   }
 
   /** Reads a run to its end. Never throws: what went wrong is in the state. */
-  async #follow(frames: AsyncIterable<Frame>, where: Described, signal: AbortSignal): Promise<void> {
+  async #follow(
+    frames: AsyncIterable<Frame>,
+    program: Promise<ProgramDescription>,
+    url: string | URL,
+    signal: AbortSignal,
+  ): Promise<void> {
     // At the same time as the question, which it must not hold up.
-    const described = this.#showLanes(where, signal)
+    const described = this.#showLanes(program, signal)
     try {
       for await (const frame of frames) {
         await described
@@ -136,7 +145,7 @@ export class LiveRun {
       }
     } catch (error) {
       if (signal.aborted) return
-      this.#failure = failureOf(error as Error, where.url)
+      this.#failure = failureOf(error as Error, url)
       const phase = this.#failure.kind === 'incomplete' ? 'incomplete' : 'failed'
       this.#run = endRun(this.#run as RunState, phase, performance.now())
       this.#schedule()
@@ -144,8 +153,8 @@ export class LiveRun {
   }
 
   /** Has the lanes show before they write. Without a description, each shows when its first frame comes. */
-  async #showLanes(where: Described, signal: AbortSignal): Promise<void> {
-    const program = await describeProgram({ ...where, signal }).catch(() => undefined)
+  async #showLanes(described: Promise<ProgramDescription>, signal: AbortSignal): Promise<void> {
+    const program = await described.catch(() => undefined)
     if (signal.aborted || !program || this.#run?.phase !== 'running') return
     this.#run = startRun(program, this.#run.startedAt)
     this.#schedule()

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { readRun } from '../../src/client/index.ts'
 import { readOptions } from '../../src/console/options.ts'
 import { frame } from '../../src/core/schemas.ts'
+import { oneCall } from '../support/programs.ts'
 import { TcpProxy } from '../support/proxy.ts'
 import { Service } from '../support/service.ts'
 import { Terminal } from '../support/terminal.ts'
@@ -151,6 +152,20 @@ test('a resumable run is recorded by who asks it and by who comes back, for repl
   await service.assertQuiet('ok')
 })
 
+test('--resume knows which program a run is of', async (t) => {
+  const service = await Service.start(t, { others: { other: oneCall } })
+  const { url } = service
+  const asked = await pipe(t, ['--url', url, '--program', 'other', '--resumable', 'why?'])
+  const folder = mkdtempSync(join(tmpdir(), 'kept-runs-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'run.jsonl')
+  const resumed = await pipe(t, ['--url', url, `--resume=${idIn(asked.stderr)}`, '--record', file])
+  assert.deepEqual([resumed.code, resumed.stdout], [0, asked.stdout], resumed.stderr)
+  const [head] = readFileSync(file, 'utf8').split('\n', 1)
+  assert.equal(JSON.parse(head as string).description.name, 'other')
+  await service.assertQuiet('ok')
+})
+
 test('a run that is cut is read on, and a line says so', async (t) => {
   const { service, goOn } = await heldService(t)
   const proxy = await TcpProxy.start(t, service.url)
@@ -213,6 +228,7 @@ test('what makes no sense together is a usage error', () => {
     [[...url, '--resumable', '--replay', 'x'], "--resumable and --replay don't go together."],
     [[...url, '--resume', 'x', '--speed', '2'], '--speed is for --replay.'],
     [[...url, '--resume', 'x', 'why?'], '--resume x asks nothing, so it takes no question.'],
+    [[...url, '--resume', 'x', '--program', 'p'], '--resume x asks nothing, so it takes no --program.'],
     [[...url, '--cancel', 'x', '--input', 'a=b'], '--cancel x asks nothing, so it takes no --input.'],
     [[...url, '--cancel', 'x', '--record', 'a'], '--cancel x asks nothing, so it takes no --record.'],
     [[...url, '--cancel='], '--cancel needs the id of a run.'],

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { Root } from 'react-dom/client'
-import { readRun } from '../../src/client/index.ts'
+import { readRun, streamRun } from '../../src/client/index.ts'
 import type * as TributaryReact from '../../src/react/index.ts'
+import { oneCall } from '../support/programs.ts'
 import { TcpProxy } from '../support/proxy.ts'
 import { openReactPage } from '../support/react-page.ts'
 import { Service } from '../support/service.ts'
@@ -207,6 +208,32 @@ test('a resumable run goes on without its component, and another shows it by its
   await page.evaluate(() => app.run.reset())
   await phaseIs(page, 'idle')
   assert.equal((await stateOf(page)).runId, undefined)
+})
+
+test('a run is shown with the lanes of its own program, whichever is the component’s', async (t) => {
+  const service = await Service.start(t, { others: { other: oneCall }, script: () => {} })
+  const { url } = service
+  const page = await openReactPage(t, [service])
+  const leaving = new AbortController()
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const onRun = ({ id }: { readonly id: string }) => resolve(id)
+  const asking = { url, program: 'other', question: 'Why?', resumable: true, onRun, signal: leaving.signal }
+  const reading = assert.rejects(Array.fromAsync(streamRun(asking)), { name: 'AbortError' })
+  const id = await promise
+  leaving.abort()
+  await reading
+  await mounted(page, { url })
+  await page.evaluate((known) => app.run.resume(known), id)
+  // Nothing has been written: only the description has the field.
+  await page.waitForFunction(() => app.run.state.lanes[0]?.fields.answer)
+  const { lanes } = await stateOf(page)
+  assert.deepEqual(
+    lanes.map(({ predictor }) => predictor),
+    ['answerer'],
+  )
+  await page.evaluate(() => app.run.cancel())
+  await phaseIs(page, 'failed')
+  await service.assertQuiet('cancelled')
 })
 
 test('a resumable run is read on when its connection breaks', async (t) => {
