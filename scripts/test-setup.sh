@@ -2,6 +2,7 @@
 # Installs what the given test files need beside npm's packages, where it is missing.
 set -eu
 
+case "$*" in *test/vendors/*) sh "$(dirname "$0")/vendors-setup.sh" >&2 ;; esac
 if grep -qF examples/react "$@"; then sh "$(dirname "$0")/example-setup.sh" >&2; fi
 
 missing=''
