@@ -13,12 +13,16 @@ export type KeptRun<Of extends ProgramTypes = AnyProgram> = {
   readonly id: string
   /** The name of its program. */
   readonly program: Of['name']
+  /** What it was asked. */
+  readonly inputs: Of['inputs']
   readonly status: 'running' | 'done' | 'failed' | 'cancelled'
   /** How many processes have worked on it. */
   readonly attempt: number
   /** The id of its last event. */
   readonly position: string
   readonly created_at: string
+  /** Milliseconds since then, on the service's clock: until its end, or until it was asked how it stands. */
+  readonly duration_ms: number
   /** When it is forgotten; of a run that is over. */
   readonly expires_at?: string
   readonly prediction?: Omit<PredictionFrame, 'data'> & { data: Of['outputs'] }

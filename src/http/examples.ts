@@ -66,10 +66,12 @@ const PROBLEMS = {
 export const RUN: RunState = {
   id: 'AYk2b7b1s0iVq2f4oX5nZw',
   program: 'parallel-composer',
+  inputs: { question: QUESTION },
   status: 'done',
   attempt: 1,
   position: '1-12',
   created_at: '2026-11-30T12:00:00.000Z',
+  duration_ms: 4_200,
   expires_at: '2026-11-30T13:00:04.200Z',
   prediction: FRAMES.at(-1) as PredictionFrame,
 }

@@ -375,9 +375,13 @@ test('a run is read by its id: from an event on, all of it in short, and not at 
   assert.ok(short.length < whole.length)
   assertWhole(await folded(url, attachRun({ url, id })), 'why')
   assert.deepEqual(await Array.fromAsync(attachRun({ url, id, after: events.at(-1)?.id })), [])
-  const { program, status, prediction, expires_at } = await readRun({ url, id })
+  // Before every event: all of it comes as it came, and not in short.
+  assert.deepEqual(await Array.fromAsync(attachRun({ url, id, after: '0-0' })), whole)
+  const { program, inputs, status, prediction, expires_at, duration_ms } = await readRun({ url, id })
   assert.deepEqual([program, status, prediction], ['parallel-composer', 'done', whole.at(-1)])
+  assert.deepEqual(inputs, { question: 'why' })
   assert.ok(expires_at !== undefined)
+  assert.equal((await readRun({ url, id })).duration_ms, duration_ms, 'it is over')
   await service.assertQuiet('ok')
 })
 

@@ -68,6 +68,14 @@ test('a stream says where its run is, and lets pages of other origins know', asy
   assert.equal(preflight.headers.get('access-control-allow-headers'), 'last-event-id,idempotency-key')
 })
 
+test('a run has an address for people, which leads to the page, below any path', async (t) => {
+  const service = await Service.start(t, { env: { API_KEYS: 'one=a-key-of-sixteen-or-more' } })
+  const response = await fetch(`${service.url}/runs/a%2Fb&c`, { redirect: 'manual' })
+  assert.equal(response.status, 302)
+  const location = response.headers.get('location') as string
+  assert.equal(new URL(location, 'http://proxy/below/runs/x').href, 'http://proxy/below/?run=a%2Fb%26c')
+})
+
 test('without `resumable`, no event has an id, and nothing is kept', async (t) => {
   const service = await Service.start(t)
   for (const body of [{ question: 'Why?' }, { question: 'Why?', resumable: false }]) {

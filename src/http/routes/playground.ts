@@ -1,4 +1,7 @@
-/** `GET /`: the page, with its style, its icon and its script, all served from memory. */
+/**
+ * `GET /`: the page, with its style, its icon and its script, all served from memory; and `GET /runs/{id}`, the address of
+ * a run for people.
+ */
 import type { FastifyInstance } from 'fastify'
 import { browserFile } from '../browser-files.ts'
 import { OPEN } from '../keys.ts'
@@ -40,4 +43,8 @@ export async function playgroundRoutes(app: FastifyInstance): Promise<void> {
   for (const { path, type, text } of files) {
     app.get(path, OPEN, (_request, reply) => reply.headers(HEADERS).type(type).send(text))
   }
+  // Relative, since a proxy may have put all of this under a path. The page finds out whether there is such a run.
+  app.get<{ Params: { id: string } }>('/runs/:id', OPEN, ({ params: { id } }, reply) =>
+    reply.headers(HEADERS).redirect(`../?run=${encodeURIComponent(id)}`, 302),
+  )
 }

@@ -17,10 +17,12 @@ export const runState = z
   .object({
     id: z.string().describe('Whoever knows it may read the run: keep it as you keep a key.'),
     program: z.string().describe('The name of its program.'),
+    inputs: z.record(z.string(), z.unknown()).describe('What it was asked.'),
     status: z.enum(['running', 'done', 'failed', 'cancelled']),
     attempt: z.int().min(0).describe('How many processes have worked on it.'),
     position: z.string().describe('The id of its last event.'),
     created_at: z.iso.datetime(),
+    duration_ms: z.int().min(0).describe('Milliseconds since then: until its end, or until now.'),
     expires_at: z.iso.datetime().optional().describe('When it is forgotten; of a run that is over.'),
     prediction: predictionFrame.optional(),
     error: errorFrame.optional(),
@@ -51,10 +53,12 @@ export function runsRoutes(app: FastifyInstance, deps: StreamDeps): void {
     return {
       id,
       program: header.program,
+      inputs: header.inputs,
       status: statusOf(end),
       attempt: position.attempt,
       position: written(position),
       created_at: timeOf(header.createdAt),
+      duration_ms: Math.max(0, (endedAt ?? Date.now()) - header.createdAt), // two machines may have written these
       ...(endedAt !== undefined && { expires_at: timeOf(endedAt + config.RUN_RETENTION_MS) }),
       ...(end?.type === 'prediction' && { prediction: end }),
       ...(end?.type === 'error' && { error: end }),
