@@ -1,5 +1,6 @@
 /** What a run was asked, above it, and what can be done with the run. */
 import { askedInWords, dateInWords } from './asked-words.ts'
+import { copyButton } from './copy-button.ts'
 import { button, el } from './dom.ts'
 import { download, nameFor } from './files/download.ts'
 import { framesFile } from './files/frames-file.ts'
@@ -11,6 +12,8 @@ export type RunActions = {
   readonly askBeside: () => void
   readonly play: () => void
   readonly close: () => void
+  /** The address of the run for others. */
+  readonly link: () => string
 }
 
 /** Characters from which on a question may be too long for its place, on the narrowest of screens. */
@@ -23,9 +26,12 @@ export class AskedView {
   readonly #skip: HTMLButtonElement
   readonly #isPlayed: boolean
   readonly #close: HTMLButtonElement
+  readonly #link: HTMLButtonElement
+  readonly #run: ShownRun
 
-  constructor(run: ShownRun, { askBeside, play, close }: RunActions) {
+  constructor(run: ShownRun, { askBeside, play, close, link }: RunActions) {
     const { record } = run
+    this.#run = run
     const { title, others, turns } = askedInWords(record)
     const heading = el('h2', 'question', title)
     if (title.length > SCROLLS) heading.tabIndex = 0 // what scrolls must be reachable by keyboard
@@ -38,6 +44,8 @@ export class AskedView {
     this.#skip = button('quiet', 'Skip to the end', () => run.stop())
     this.#isPlayed = run.isPlayed
     this.#close = button('quiet', 'Close', close)
+    this.#link = copyButton('link', link, 'Copy link')
+    this.#link.title = 'Whoever has it can read this run, and stop it, for as long as the service keeps it'
     const name = nameFor(title)
     const save = menu('Save as…', [
       { label: 'Markdown', choose: () => download(`${name}.md`, 'text/markdown', markdownFile(run)) },
@@ -50,7 +58,7 @@ export class AskedView {
       'header',
       'asked',
       el('div', 'what', heading, ...(others.length > 0 ? [list] : []), el('p', 'about', about.join(' · '))),
-      el('div', 'run-tools', this.#beside, this.#play, this.#skip, save, this.#close),
+      el('div', 'run-tools', this.#beside, this.#play, this.#skip, this.#link, save, this.#close),
     )
     this.show(false, false)
   }
@@ -67,6 +75,7 @@ export class AskedView {
     this.#play.hidden = !isOver
     this.#skip.hidden = isOver || !this.#isPlayed
     if (hadFocus && isOver) this.#play.focus()
+    this.#link.hidden = !this.#run.record.isKept
     this.#beside.hidden = !isOver || hasNeighbour
     this.#close.hidden = !hasNeighbour
   }

@@ -7,20 +7,21 @@ const SAYS_MS = 1_600
 /**
  * @param what names what is copied, for people who can't see where the button is
  * @param text returns the text to copy
+ * @param label what it says otherwise
  */
-export function copyButton(what: string, text: () => string): HTMLButtonElement {
+export function copyButton(what: string, text: () => string, label = 'Copy'): HTMLButtonElement {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const element = button('quiet copy', 'Copy', async () => {
+  const element = button('quiet copy', label, async () => {
     const copied = await copy(text())
     say(copied ? 'Copied' : 'Not copied')
     clearTimeout(timer)
-    timer = setTimeout(() => say('Copy'), SAYS_MS)
+    timer = setTimeout(() => say(label), SAYS_MS)
   })
   const say = (word: string) => {
     element.textContent = word
-    element.setAttribute('aria-label', `${word} ${what}`)
+    element.setAttribute('aria-label', word.endsWith(what) ? word : `${word} ${what}`)
   }
-  say('Copy')
+  say(label)
   return element
 }
 

@@ -18,6 +18,9 @@ const PHASE_OF_END: Readonly<Record<RunEnd['by'], Exclude<RunPhase, 'running' | 
   leaving: 'incomplete',
   length: 'incomplete',
   file: 'incomplete',
+  lost: 'incomplete',
+  unknown: 'incomplete',
+  untold: 'stopped',
 }
 
 export class Folding {
@@ -36,6 +39,10 @@ export class Folding {
 
   fold(frame: Frame, at: number): void {
     const before = this.state
+    if (frame.type === 'error' && frame.code === 'cancelled') {
+      this.state = endRun(before, 'stopped', at) // by somebody, here or elsewhere
+      return
+    }
     const after: RunState | undefined = reduceRun(before, frame, at)
     if (!after) return // a type of frame that a newer service sends
     this.state = after

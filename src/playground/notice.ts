@@ -15,6 +15,8 @@ export type Notice = {
   readonly details?: string
   /** Whether asking again may help. */
   readonly mayAskAgain: boolean
+  /** Whether the service may be reached if it is tried again. */
+  readonly mayTryAgain?: boolean
 }
 
 /** What is said of a run that no frame has ended, by who ended it. */
@@ -34,6 +36,21 @@ const NOTICES: Readonly<Record<RunEnd['by'], Omit<Notice, 'kind'>>> = {
     message: 'This run was too long to be kept whole. What came later is lost.',
     mayAskAgain: true,
   },
+  lost: {
+    message: 'The connection is lost. The run goes on without this page.',
+    remedy: 'What it writes meanwhile comes here once there is a connection again.',
+    mayAskAgain: false,
+    mayTryAgain: true,
+  },
+  unknown: {
+    message: 'The service does not know this run any longer. What had come until then stays here.',
+    mayAskAgain: true,
+  },
+  untold: {
+    message: 'Stopped here, but the service could not be told. The run may go on there.',
+    mayAskAgain: false,
+    mayTryAgain: true,
+  },
   file: { message: 'The file ends before the run does.', mayAskAgain: false },
 }
 
@@ -48,7 +65,7 @@ export function noticeOfRun({ record, folding: { state } }: ShownRun): Notice | 
     const isInLane = state.lanes.some((lane) => lane.phase === 'failed' && !lane.failedAlone)
     return isInLane ? undefined : noticeOfError(state.error)
   }
-  return noticeOfEnd(record.end ?? { by: 'leaving' })
+  return noticeOfEnd(record.end ?? { by: state.phase === 'stopped' ? 'reader' : 'leaving' })
 }
 
 export function noticeOfEnd({ by, message }: Pick<RunEnd, 'by' | 'message'>): Notice {
@@ -83,12 +100,14 @@ export function noticeOfError({ code, message, retryable, request_id, retry_afte
 }
 
 export function noticeElement(
-  { kind, message, remedy, details, mayAskAgain }: Notice,
+  { kind, message, remedy, details, mayAskAgain, mayTryAgain }: Notice,
   askAgain: () => void,
+  tryAgain?: () => void,
 ): HTMLElement {
   const element = el('div', `notice ${kind}`, el('p', 'message', message))
   if (remedy) element.append(el('p', 'remedy', remedy))
   if (details) element.append(el('p', 'details', details))
+  if (mayTryAgain && tryAgain) element.append(button('secondary', 'Try again', tryAgain))
   if (mayAskAgain) element.append(button('secondary', 'Ask again', askAgain))
   return element
 }

@@ -1,5 +1,11 @@
 /** The page: a form for what the program is asked, the runs that it starts, and what shows both. */
-import { describePrograms, inputsOf, type ProgramDescription } from '../client/index.ts'
+import {
+  describePrograms,
+  inputsOf,
+  type ProgramDescription,
+  RefusedError,
+  readRun,
+} from '../client/index.ts'
 import { Announcer } from './announcer.ts'
 import { JumpLink } from './answer-in-view.ts'
 import { AskForm, type Inputs } from './ask-form.ts'
@@ -16,6 +22,7 @@ import { keepRun } from './history/recorder.ts'
 import { RunStore } from './history/run-store.ts'
 import { KeyBox, wantsKey } from './key-box.ts'
 import { forgetLinkedQuestion, linkedQuestion } from './linked-question.ts'
+import { recordOf } from './linked-run.ts'
 import { switchTexts } from './markdown/text-switch.ts'
 import { showModel } from './model-label.ts'
 import { type Notice, noticeElement, noticeOfEnd, noticeOfSilence } from './notice.ts'
@@ -24,8 +31,8 @@ import { ProgramPicker } from './program-picker.ts'
 import { Reader } from './reader.ts'
 import { RecordedRun } from './recorded-run.ts'
 import { INCLUDE, Run } from './run.ts'
-import { rememberShown, shownRuns } from './run-identity.ts'
-import type { RunRecord } from './run-record.ts'
+import { linkedRun, linkTo, nameInAddress, rememberShown, shownRuns } from './run-identity.ts'
+import { mayGoOn, type RunRecord } from './run-record.ts'
 import { RunView } from './run-view.ts'
 import type { ShownRun } from './shown-run.ts'
 import { curlCode, fetchCode } from './snippets.ts'
@@ -56,7 +63,7 @@ const picker = new ProgramPicker(choose)
 const form = new AskForm({ ask, stop, onInput: showCode, lastAsked: () => lastAsked ?? recalled })
 const conversation = new Conversation((input, turns) => form.setUntyped(input, turns))
 
-/** The run that goes on, and its view. It stands on the stage as soon as it has begun, or nothing else stands there. */
+/** The run that was asked or found last and goes on, and its view. It stands on the stage as soon as it has begun, or nothing else stands there. */
 let current: { readonly run: Run; readonly view: RunView; readonly where: 'alone' | 'beside' } | undefined
 /** What the run that came last was asked, once one has been. */
 let lastAsked: Inputs | undefined
@@ -66,6 +73,8 @@ let recalled: Inputs | undefined
 let program: Promise<ProgramDescription>
 /** The list of programs that was shown last, as JSON. */
 let loaded: string | undefined
+/** Ids of runs that were deleted while they are shown: a reload is not to bring them back. */
+const deleted = new Set<string>()
 let isStarting = false
 let isScheduled = false
 
@@ -82,7 +91,11 @@ new HistoryPanel({
   show: (id) => showKept(id, 'alone'),
   showBeside: (id) => showKept(id, 'beside'),
   open: openFile,
-  onDelete: (ids) => rememberShown(shownRuns().filter((id) => !ids.includes(id))),
+  standingNow,
+  onDelete: (ids) => {
+    for (const id of ids) deleted.add(id)
+    rememberStage()
+  },
 })
 takeDroppedFiles(openFile)
 showCode()
@@ -141,11 +154,12 @@ function describe(): Promise<ProgramDescription> {
 
 /** Turns to another program. What the last one has written goes. */
 function choose(description: ProgramDescription): void {
-  current?.run.stop()
+  const linked = linkedRun()
+  for (const run of runsThatGoOn()) run.stop()
   current = undefined
   lastAsked = undefined
   stage.clear()
-  rememberShown([])
+  rememberStage()
   jumpLink.show(undefined)
   showTitle()
   program = Promise.resolve(description)
@@ -156,6 +170,7 @@ function choose(description: ProgramDescription): void {
   showPending(undefined)
   welcome.hidden = false
   showProgram(description)
+  if (linked) showLinked(linked) // somebody went back to it
 }
 
 /** What the page says of a program before it runs. */
@@ -169,7 +184,7 @@ function showProgram(description: ProgramDescription): void {
 }
 
 async function ask(inputs: Inputs, where: 'alone' | 'beside' = 'alone'): Promise<void> {
-  if (isStarting || current) return
+  if (isStarting || current || runsThatGoOn().length > 0) return
   isStarting = true
   form.fill(inputs)
   form.refuse(undefined)
@@ -191,7 +206,7 @@ function askElsewhere(inputs: Inputs, where?: 'beside'): void {
 }
 
 function start(inputs: Inputs, description: ProgramDescription, where: 'alone' | 'beside'): void {
-  const run = new Run(description, { program: nameToAsk(description), inputs })
+  const run = new Run({ program: description, asked: { program: nameToAsk(description), inputs } })
   announcer.begin()
   forgetLinkedQuestion()
   const view = viewOf(run, true)
@@ -200,7 +215,7 @@ function start(inputs: Inputs, description: ProgramDescription, where: 'alone' |
   // What is there stays until the new run has something to show.
   if (stage.isEmpty) showCurrent()
   else showPending(askedInWords(run.record).title)
-  run.ask(url, keyBox.key, schedule)
+  run.ask(service(), schedule)
   keepRun(store, run).catch(() => {}) // a browser that keeps nothing shows runs all the same
   schedule()
   reader.begin()
@@ -215,16 +230,18 @@ function viewOf(run: ShownRun, isWatched: boolean): RunView {
     jumpLink,
     isWatched,
     askAgain: () => turnToProgramOf(run.record) && askElsewhere(inputs),
+    tryAgain: () => tryAgain(view),
     actions: {
       askBeside: () => turnToProgramOf(run.record) && askElsewhere(inputs, 'beside'),
       play: () => play(view),
       close: () => {
-        if (current?.view === view) current.run.stop()
+        run.stop()
         stage.close(view)
         rememberStage()
         form.focus()
         schedule()
       },
+      link: () => linkTo(run.record.id, url),
     },
   })
   return view
@@ -245,11 +262,17 @@ function showPending(title: string | undefined): void {
   setText(byId('pending-question'), title ?? '')
 }
 
-/** Stops the run that goes on, or shows the end of one that is played. */
+/** Stops what goes on, or shows the end of what is played. */
 function stop(): void {
-  if (current) current.run.stop()
-  else for (const { run } of stage.views) run.stop()
+  const runs = runsThatGoOn()
+  for (const run of runs.length > 0 ? runs : stage.views.map(({ run }) => run)) run.stop()
   schedule()
+}
+
+/** The one that is about to be shown, and those that are. */
+function runsThatGoOn(): ShownRun[] {
+  const runs = new Set<ShownRun>([...(current ? [current.run] : []), ...stage.views.map(({ run }) => run)])
+  return [...runs].filter((run) => isOn(run) && !run.isPlayed)
 }
 
 /** However many frames come, the page is updated once per animation frame. */
@@ -264,16 +287,18 @@ function schedule(): void {
 }
 
 function render(): void {
-  if (current && current.run.record.frames.length > 0) showCurrent()
+  const { record, isCut = false } = current?.run ?? {}
+  if (record && (record.frames.length > 0 || (record.isKept && isCut))) showCurrent()
   for (const { run } of stage.views) run.tick()
   for (const view of stage.views) if (!view.isOver) view.show()
   const { views, latest } = stage
   const isAnyOn = [...views.map(({ run }) => run), ...(current ? [current.run] : [])].some(isOn)
   if (isAnyOn) schedule() // their clocks keep running
   if (current && !isOn(current.run)) end(current.run, current.view)
+  rememberStage() // a run has its id only once the service has answered
   welcome.hidden = !stage.isEmpty
   events.show(latest?.run.events ?? [])
-  form.show(current !== undefined, lastAsked)
+  form.show(runsThatGoOn().length > 0, lastAsked)
   stage.place()
   if (views.length > 1) jumpLink.show(undefined) // there are two answers to jump to
   for (const view of views) view.keepUp()
@@ -292,6 +317,7 @@ function end(run: Run, view: RunView): void {
   showPending(undefined)
   rememberStage()
   if (wantsKey(run.refusal)) askForKey(() => askElsewhere(asked.inputs))
+  else if (wantsKey(run.error)) askForKey(() => tryAgain(view))
   else form.refuse(run.refusal, asked.inputs)
   const { prediction } = run.folding.state
   if (prediction) conversation.goOn({ inputs: asked.inputs, prediction })
@@ -300,14 +326,19 @@ function end(run: Run, view: RunView): void {
   showTitle(latest?.run.folding.state, latest && askedInWords(latest.run.record).title)
 }
 
+/** A reload shows the same, and the address leads to the run that came last. */
 function rememberStage(): void {
-  rememberShown(stage.views.map(({ run }) => run.record.id))
+  const records = stage.views.map(({ run }) => run.record).filter(({ id }) => !deleted.has(id))
+  rememberShown(records.map(({ id }) => id))
+  nameInAddress(records.findLast(({ isKept }) => isKept)?.id)
 }
 
-/** Shows a run that is over. While another goes on, that one stays. */
+/** Shows a run that was asked before, and reads it on if it may not be over. While another goes on, that one stays. */
 function showRecorded(record: RunRecord, where: 'alone' | 'beside'): void {
-  if (stage.views.some(({ run }) => run.record.id === record.id) && where === 'beside') return
-  const view = viewOf(new RecordedRun(record), false)
+  const shown = stage.views.find(({ run }) => run.record.id === record.id)
+  if (shown && (where === 'beside' || isOn(shown.run))) return
+  const run = mayGoOn(record) ? new Run(record) : new RecordedRun(record)
+  const view = viewOf(run, run instanceof Run)
   const others = stage.views.filter((one) => one !== current?.view)
   const isBeside = current !== undefined || (where === 'beside' && !stage.isEmpty)
   const replaced = stage.views.length > 1 ? others[0] : undefined
@@ -318,8 +349,63 @@ function showRecorded(record: RunRecord, where: 'alone' | 'beside'): void {
   if (!current && where === 'alone') turnTo(record)
   const { title } = askedInWords(record)
   showTitle(view.run.folding.state, title)
+  if (run instanceof Run) readOn(run, view)
   announcer.say(`Shown: ${title}`)
   schedule()
+}
+
+/** Goes on with a run where its record ends. */
+function readOn(run: Run, view: RunView): void {
+  if (!current) {
+    announcer.begin()
+    reader.begin()
+    current = { run, view, where: 'alone' }
+  }
+  run.attach(service(), schedule)
+  keepRun(store, run, run.record.frames.length).catch(() => {})
+}
+
+/** Makes the connection again that a run has lost, or tells the service again that it is to stop. */
+function tryAgain(view: RunView): void {
+  const { record } = view.run
+  const run = new Run(record)
+  const next = viewOf(run, true)
+  next.show()
+  stage.show(next, view)
+  form.focusButton() // the one that was pressed is gone
+  readOn(run, next)
+  if (record.end?.by === 'untold') run.stop()
+  schedule()
+}
+
+/** Shows the run that an address leads to. */
+async function showLinked(id: string): Promise<void> {
+  try {
+    const kept = await store.record(id).catch(() => undefined)
+    const record = kept ?? (await recordOf(service(), id, (name) => picker.find(name)))
+    if (stage.isEmpty && !current) showRecorded(record, 'alone')
+  } catch (error) {
+    if (wantsKey(error)) return askForKey(() => showLinked(id))
+    const message =
+      'The service does not know this run. It may have been long ago, or asked with another key.'
+    const notice: Notice =
+      error instanceof RefusedError
+        ? { kind: 'cut', message, mayAskAgain: false }
+        : { ...noticeOfSilence(error as Error), mayAskAgain: false, mayTryAgain: true }
+    showNotice(notice, undefined, () => {
+      showNotice(undefined)
+      showLinked(id)
+    })
+  }
+}
+
+async function standingNow(id: string): Promise<string> {
+  const standings = { running: 'running', done: 'done', failed: 'failed', cancelled: 'stopped' } as const
+  try {
+    return standings[(await readRun({ ...service(), id })).status]
+  } catch (error) {
+    return error instanceof RefusedError && error.status === 404 ? 'cut' : 'running'
+  }
 }
 
 /** Turns the form to what a run was asked, so that the next question can follow up on it. */
@@ -358,12 +444,16 @@ async function showKept(id: string, where: 'alone' | 'beside'): Promise<void> {
 /** Shows the runs of before a reload. A link with a question, or to another program, leads elsewhere. */
 async function showAgain(): Promise<void> {
   if (linkedQuestion() !== undefined) return
-  for (const id of shownRuns()) {
-    const record = await store.record(id).catch(() => undefined)
-    const name = record?.program.name ?? ''
-    const isOfHere = !picker.find(name) || picker.chosen?.name === name
-    if (record && isOfHere && !current) showRecorded(record, stage.isEmpty ? 'alone' : 'beside')
-  }
+  const linked = linkedRun()
+  const shown = shownRuns()
+  const isElsewhere = linked !== undefined && !shown.includes(linked)
+  const all = isElsewhere ? [] : shown.map((id) => store.record(id).catch(() => undefined))
+  const records = (await Promise.all(all)).filter((record) => record !== undefined)
+  if (!stage.isEmpty || current) return
+  const isOfHere = ({ program: { name } }: RunRecord) =>
+    linked !== undefined || !picker.find(name) || picker.chosen?.name === name
+  for (const record of records.filter(isOfHere)) showRecorded(record, stage.isEmpty ? 'alone' : 'beside')
+  if (stage.isEmpty && linked !== undefined) await showLinked(linked)
 }
 
 async function recallLast(): Promise<void> {
@@ -394,10 +484,13 @@ function play(view: RunView): void {
   schedule()
 }
 
-/** @param asked what its button asks again */
-function showNotice(notice: Notice | undefined, asked: Inputs = {}): void {
+/**
+ * @param asked what its button asks again
+ * @param tryAgain what its other button does
+ */
+function showNotice(notice: Notice | undefined, asked: Inputs = {}, tryAgain?: () => void): void {
   const askAgain = () => askElsewhere(asked)
-  byId('notice').replaceChildren(...(notice ? [noticeElement(notice, askAgain)] : []))
+  byId('notice').replaceChildren(...(notice ? [noticeElement(notice, askAgain, tryAgain)] : []))
 }
 
 function showCode(): void {
@@ -412,6 +505,8 @@ function showCode(): void {
   curl.show(curlCode(asked))
   fetching.show(fetchCode(asked))
 }
+
+const service = () => ({ url, apiKey: keyBox.key })
 
 /** The default program is asked without its name, as by anybody who knows no other. */
 function nameToAsk(description: ProgramDescription): string | undefined {

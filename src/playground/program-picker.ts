@@ -1,6 +1,7 @@
 /** Chooses among the service's programs. The address names the chosen one, so that it can be linked to. */
 import type { ProgramDescription, ProgramList } from '../client/index.ts'
 import { byId, el } from './dom.ts'
+import { withoutRun } from './run-identity.ts'
 
 const PARAMETER = 'program'
 
@@ -12,7 +13,7 @@ export class ProgramPicker {
   /** @param choose called when somebody chooses another program, or goes back to one */
   constructor(choose: (program: ProgramDescription) => void) {
     this.#select.addEventListener('change', () => {
-      history.pushState(null, '', addressOf(this.#select.value, this.#list?.default))
+      history.pushState(null, '', withoutRun(addressOf(this.#select.value, this.#list?.default)))
       const program = this.#program(this.#select.value)
       if (program) choose(program)
     })

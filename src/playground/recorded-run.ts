@@ -4,6 +4,7 @@ import type { RunEnd, RunRecord } from './run-record.ts'
 import type { ShownRun } from './shown-run.ts'
 
 export class RecordedRun implements ShownRun {
+  readonly isCut = false
   readonly record: RunRecord
   readonly events: string[] = []
   readonly folding: Folding
@@ -29,6 +30,10 @@ export class RecordedRun implements ShownRun {
     return this.#playedAt !== undefined
   }
 
+  get isOn(): boolean {
+    return this.folding.state.phase === 'running'
+  }
+
   get now(): number {
     const isAtItsEnd = this.#playedAt === undefined || this.#isSkipped
     return isAtItsEnd ? this.#length : Math.min(this.#length, performance.now() - this.#playedAt)
@@ -48,6 +53,8 @@ export class RecordedRun implements ShownRun {
     this.#isSkipped = true
     this.tick()
   }
+
+  leave(): void {}
 }
 
 /** The end of a record that doesn't say how it ended: whoever kept it was gone by then. */

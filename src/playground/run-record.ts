@@ -8,12 +8,30 @@ export type Asked = {
 }
 
 /** A frame as it came: its JSON, and the milliseconds since the run was asked for. */
-export type TimedFrame = { readonly at: number; readonly data: string }
+export type TimedFrame = {
+  readonly at: number
+  readonly data: string
+  /** The id of its event, of a run that the service keeps: the run is read on after it. */
+  readonly id?: string
+}
 
 /** An end that no frame tells of. */
 export type RunEnd = {
-  /** Who ended it: the reader, the network, nobody who answered; or the page that showed it, or kept it, or the file. */
-  readonly by: 'reader' | 'network' | 'silence' | 'leaving' | 'length' | 'file'
+  /**
+   * Who ended it: the reader, the network, nobody who answered; or the page that showed it, or kept it, or the file. Of
+   * runs that the service keeps: the connection is `lost` and may be made again, the run is `unknown` there by now, or it
+   * was stopped and the service could not be told.
+   */
+  readonly by:
+    | 'reader'
+    | 'network'
+    | 'silence'
+    | 'leaving'
+    | 'length'
+    | 'file'
+    | 'lost'
+    | 'unknown'
+    | 'untold'
   readonly at: number
   /** What went wrong, where the page has a sentence for it. */
   readonly message?: string | undefined
@@ -21,6 +39,8 @@ export type RunEnd = {
 
 export type RunRecord = {
   readonly id: string
+  /** Whether the service keeps it, under this id, so that it can be read on and linked to. */
+  readonly isKept?: boolean
   /** As it was when it was asked. */
   readonly program: ProgramDescription
   readonly asked: Asked
@@ -28,4 +48,15 @@ export type RunRecord = {
   readonly askedAt: string
   readonly frames: readonly TimedFrame[]
   readonly end?: RunEnd | undefined
+}
+
+/** Whether a frame ends its run. */
+export function isEnd(frame: TimedFrame | undefined): boolean {
+  const { type } = frame ? JSON.parse(frame.data) : {}
+  return type === 'prediction' || type === 'error'
+}
+
+/** Whether the service may have more of a run than the record. */
+export function mayGoOn({ isKept = false, frames, end }: RunRecord): boolean {
+  return isKept && !isEnd(frames.at(-1)) && (end === undefined || end.by === 'lost' || end.by === 'length')
 }

@@ -6,13 +6,14 @@ import { keyOf, type Lane, type RunState } from '../client/index.ts'
 import type { Announcer } from './announcer.ts'
 import { BringIntoView, type JumpLink } from './answer-in-view.ts'
 import { AskedView, type RunActions } from './asked-view.ts'
-import { el } from './dom.ts'
+import { el, setText } from './dom.ts'
 import { Folds } from './folds.ts'
 import { keepRowsFull } from './lane-grid.ts'
 import { LaneView } from './lane-view.ts'
 import { noticeElement, noticeOfRun } from './notice.ts'
 import type { Reader } from './reader.ts'
 import { hasOwnOutputs, resultElement } from './result-view.ts'
+import type { RunEnd } from './run-record.ts'
 import type { ShownRun } from './shown-run.ts'
 import { Timeline } from './timeline.ts'
 
@@ -21,6 +22,8 @@ export type RunSurroundings = {
   readonly reader: Reader
   readonly jumpLink: JumpLink
   readonly askAgain: () => void
+  /** Turns to the service again about this run. */
+  readonly tryAgain: () => void
   readonly actions: RunActions
   /** Whether the reader watches it come. What is over already is neither announced nor scrolled to. */
   readonly isWatched: boolean
@@ -35,6 +38,7 @@ export class RunView {
   readonly #surroundings: RunSurroundings
   readonly #asked: AskedView
   readonly #noticePlace = el('div', 'notice-place')
+  readonly #connection = el('p', 'connection')
   readonly #columns = el('div', 'columns')
   readonly #answers = el('div', 'answers')
   readonly #id = `run-${++views}`
@@ -44,6 +48,8 @@ export class RunView {
   readonly #bringIntoView = new BringIntoView()
   #hasAnswerBegun = false
   #isOver = false
+  /** The end that its notice tells of. */
+  #toldEnd: RunEnd | undefined
   #least = 0
 
   constructor(run: ShownRun, surroundings: RunSurroundings) {
@@ -55,19 +61,21 @@ export class RunView {
       'run',
       this.#asked.element,
       this.#noticePlace,
+      this.#connection,
       this.#timeline.element,
       this.#columns,
       this.#answers,
     )
     this.#noticePlace.role = 'status' // it is read out when something comes into it
+    this.#connection.role = 'status'
     this.#folds = new Folds(this.#columns)
     keepRowsFull(this.#columns)
     surroundings.jumpLink.show(undefined)
   }
 
-  /** Whether its end has been shown. */
+  /** Whether its end has been shown, as it is known now. */
   get isOver(): boolean {
-    return this.#isOver
+    return this.#isOver && this.#toldEnd === this.run.record.end
   }
 
   /**
@@ -99,7 +107,11 @@ export class RunView {
     for (const lane of state.lanes)
       this.#lanes.get(keyOf(lane))?.show(lane, state, now, happenings.get(keyOf(lane)))
     this.#showAnswer(state)
-    if (state.phase !== 'running' && !this.#isOver) this.#showEnd(state)
+    setText(this.#connection, run.isCut && state.phase === 'running' ? 'Connection lost; trying again…' : '')
+    if (state.phase !== 'running') {
+      if (!this.#isOver) this.#showEnd(state)
+      this.#showNotice()
+    }
     if (this.#surroundings.isWatched) this.#surroundings.announcer.tell(state, this.#program.answer)
   }
 
@@ -110,8 +122,13 @@ export class RunView {
     if (state.prediction && hasOwnOutputs(this.#program)) {
       this.#answers.append(resultElement(state.prediction, `${this.#id}-result`))
     }
+  }
+
+  #showNotice(): void {
+    const { askAgain, tryAgain } = this.#surroundings
+    this.#toldEnd = this.run.record.end
     const notice = noticeOfRun(this.run)
-    if (notice) this.#noticePlace.append(noticeElement(notice, this.#surroundings.askAgain))
+    this.#noticePlace.replaceChildren(...(notice ? [noticeElement(notice, askAgain, tryAgain)] : []))
   }
 
   /** Scrolls to what the reader wants to see. Call this last in an animation frame. */

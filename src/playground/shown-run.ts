@@ -10,10 +10,16 @@ export type ShownRun = {
   readonly isPlayed: boolean
   /** Every event as it came, `[DONE]` included. */
   readonly events: readonly string[]
+  /** Whether its connection is gone, and another is tried. */
+  readonly isCut: boolean
+  /** Whether its record may still change. */
+  readonly isOn: boolean
   /** Milliseconds since it was asked for, on the clock of its frames. */
   readonly now: number
   /** Takes what is due by now. Called once per animation frame. */
   tick(): void
   /** Ends it here, or shows the end of one that is played. */
   stop(): void
+  /** Called when it isn't shown any longer. What goes on at the service goes on there. */
+  leave(): void
 }

@@ -43,6 +43,7 @@ export class Stage {
   }
 
   #set(views: readonly RunView[]): void {
+    for (const view of this.#views) if (!views.includes(view)) view.run.leave()
     this.#views = views
     this.#element.hidden = views.length === 0
     this.#element.classList.toggle('two', views.length > 1)

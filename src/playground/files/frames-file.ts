@@ -6,7 +6,8 @@
 import type { ProgramDescription } from '../../client/index.ts'
 import { RecordedRun } from '../recorded-run.ts'
 import { newRunId } from '../run-identity.ts'
-import type { RunRecord, TimedFrame } from '../run-record.ts'
+import { isEnd, type RunRecord, type TimedFrame } from '../run-record.ts'
+import { unknownProgram } from './unknown-program.ts'
 
 /** The format's version. */
 const VERSION = 1
@@ -84,29 +85,6 @@ function isLikeItsType(frame: Record<string, unknown>): boolean {
   const members = Object.entries(MEMBERS[String(frame.type)] ?? {})
   return members.every(([name, type]) => typeof frame[name] === type && frame[name] !== null)
 }
-
-function isEnd(frame: TimedFrame | undefined): boolean {
-  const { type } = objectIn(frame?.data ?? '') ?? {}
-  return type === 'prediction' || type === 'error'
-}
-
-/** A program that this service doesn't have: its lanes come with their first frames. */
-function unknownProgram(name: string, inputs: object): ProgramDescription {
-  const names = Object.keys(inputs)
-  return {
-    name,
-    inputs: {
-      type: 'object',
-      properties: Object.fromEntries(names.map((one) => [one, schemaLike(inputs, one)])),
-    },
-    input_types: {},
-    outputs: {},
-    predictors: [],
-  }
-}
-
-const schemaLike = (inputs: object, name: string) =>
-  typeof (inputs as Record<string, unknown>)[name] === 'string' ? { type: 'string' } : {}
 
 function objectIn(text: string): Record<string, unknown> | undefined {
   try {

@@ -9,12 +9,15 @@ export type HistoryOptions = {
   readonly show: (id: string) => void
   readonly showBeside: (id: string) => void
   readonly open: (file: File) => void
+  /** Asks how a run stands that wasn't over when it was kept. */
+  readonly standingNow: (id: string) => Promise<string>
   /** Called with the ids of runs that are deleted. */
   readonly onDelete: (ids: readonly string[]) => void
 }
 
-/** What is said of a run that didn't end well. */
+/** What is said of a run that didn't end well, or hasn't ended. */
 const ENDS: Readonly<Record<string, string>> = {
+  running: 'still running',
   failed: 'failed',
   stopped: 'stopped',
   incomplete: 'cut',
@@ -76,10 +79,26 @@ export class HistoryPanel {
     try {
       this.#entries = await this.#options.store.entries()
       this.#showList()
+      await this.#askAboutRunning()
     } catch {
       this.#list.replaceChildren(el('p', 'nothing', 'This browser keeps nothing for this page.'))
       this.#deleteAll.hidden = true
     }
+  }
+
+  /** Whoever kept them may not have been there when they ended. */
+  async #askAboutRunning(): Promise<void> {
+    const running = this.#entries.filter(({ standing }) => standing === 'running')
+    const now = await Promise.all(
+      running.map(async ({ id }) => [id, await this.#options.standingNow(id)] as const),
+    )
+    const standings = new Map(now)
+    if (now.every(([, standing]) => standing === 'running')) return
+    this.#entries = this.#entries.map((entry) => ({
+      ...entry,
+      standing: standings.get(entry.id) ?? entry.standing,
+    }))
+    this.#showList()
   }
 
   #showList(): void {

@@ -1,7 +1,7 @@
 /** Keeps a run in the history while it goes on, so that a page that goes away in the middle leaves what came until then. */
 import { outputsOf, type RunState } from '../../client/index.ts'
 import { askedInWords } from '../asked-words.ts'
-import type { RunEnd } from '../run-record.ts'
+import type { RunEnd, RunRecord } from '../run-record.ts'
 import type { ShownRun } from '../shown-run.ts'
 import { MOST_CHARS_OF_RUN, type RunEntry, type RunStore } from './run-store.ts'
 
@@ -15,11 +15,12 @@ const MOST_SEARCHED = 20_000
 /**
  * Keeps a run until it is over. Nothing is kept before its first frame.
  *
+ * @param keptBefore how many of its frames are kept already
  * @returns settles when all of it is kept, or nothing more can be: browsers may be set to store nothing, or be full
  */
-export async function keepRun(store: RunStore, run: ShownRun): Promise<void> {
-  let kept = 0
-  let chars = 0
+export async function keepRun(store: RunStore, run: ShownRun, keptBefore = 0): Promise<void> {
+  let kept = keptBefore
+  let chars = run.record.frames.slice(0, kept).reduce((sum, { data }) => sum + data.length, 0)
   let cut: RunEnd | undefined
   const write = async () => {
     const { record, folding } = run
@@ -43,7 +44,7 @@ export async function keepRun(store: RunStore, run: ShownRun): Promise<void> {
   try {
     let pause = FIRST_MS
     for (let isOver = false; !isOver; pause = Math.min(pause * 2, MOST_MS)) {
-      isOver = run.folding.state.phase !== 'running'
+      isOver = !run.isOn
       await write()
       if (!isOver) await new Promise((resolve) => setTimeout(resolve, pause))
     }
@@ -59,8 +60,14 @@ function entryOf({ record, folding }: ShownRun): Omit<RunEntry, 'chars'> {
     ...rest,
     title: askedInWords(record).title,
     text: textOf(state, record.program.answer?.predictor).slice(0, MOST_SEARCHED),
-    standing: state.phase === 'running' ? 'cut' : state.phase,
+    standing: standingOf(record, state),
   }
+}
+
+function standingOf({ isKept, end }: RunRecord, { phase }: RunState): string {
+  const isOnHere = phase === 'running' || end?.by === 'lost'
+  if (!isOnHere) return phase
+  return isKept ? 'running' : 'cut'
 }
 
 /** What its lanes wrote, the answer first. */

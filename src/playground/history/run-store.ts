@@ -44,8 +44,8 @@ export class RunStore {
     const entry: RunEntry | undefined = await this.#read((entries) => entries.get(id))
     if (!entry) return undefined
     const pieces: Piece[] = await this.#read((_, pieces) => pieces.getAll(ofRun(id)))
-    const { program, asked, askedAt, end } = entry
-    return { id, program, asked, askedAt, end, frames: pieces.flatMap(({ frames }) => frames) }
+    const { isKept = false, program, asked, askedAt, end } = entry
+    return { id, isKept, program, asked, askedAt, end, frames: joined(pieces) }
   }
 
   /** Keeps an entry, in place of the last of this id, and more frames of its run. */
@@ -110,6 +110,16 @@ export class RunStore {
     })
     return this.#opened
   }
+}
+
+/** Two tabs that keep the same run keep the same frames, in pieces that overlap. What comes after a gap is nothing. */
+function joined(pieces: readonly Piece[]): TimedFrame[] {
+  const all: TimedFrame[] = []
+  for (const { from, frames } of pieces) {
+    if (from > all.length) break
+    for (const frame of frames.slice(all.length - from)) all.push(frame)
+  }
+  return all
 }
 
 const ofRun = (id: string) => IDBKeyRange.bound([id], [id, []])
