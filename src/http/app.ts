@@ -12,6 +12,8 @@ import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import { openapi } from './openapi.ts'
+import { agUiRoutes } from './routes/ag-ui.ts'
+import { chatRoutes } from './routes/chat.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -85,6 +87,8 @@ export async function buildApp({
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
   runsRoutes(app, deps)
+  chatRoutes(app, deps)
+  agUiRoutes(app, deps)
   programRoutes(app, { programs, config })
   await clientRoutes(app)
   await playgroundRoutes(app)
