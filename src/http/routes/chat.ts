@@ -16,8 +16,8 @@ import type { StreamDeps } from './stream.ts'
 /** The client takes the whole body for the sentence that people read. */
 const refusal: Refusal = ({ message }) => ({ type: 'text/plain; charset=utf-8', body: message })
 
-/** UTF-16 units of a chat's id: as many as an address may have there. */
-const MAX_ID = 100
+/** A chat's id that is the same in an address, and as long as it may be there. */
+const CHAT_ID = /^[\w.~-]{1,100}$/
 
 const OPTIONS = { include: { reasoning: true, usage: true, values: false }, takesBack: false }
 
@@ -80,6 +80,6 @@ export function chatRoutes(app: FastifyInstance, deps: StreamDeps): void {
 }
 
 function chatOf(id: unknown): string {
-  if (typeof id === 'string' && id !== '' && id.length <= MAX_ID) return id
-  throw faulty('/id', `a chat that is resumable needs an id, of 1 to ${MAX_ID} characters`)
+  if (typeof id === 'string' && CHAT_ID.test(id)) return id
+  throw faulty('/id', "a chat that is resumable needs an id, of 1 to 100 letters, digits and any of '-._~'")
 }
