@@ -1,9 +1,15 @@
 /** AG-UI's own agents, of 1.0 and of 0.0.59, and CopilotKit's runtime, against the real service. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { HttpAgent as Agent1 } from '@ag-ui/client'
 import { HttpAgent as Agent0 } from 'ag-ui-client-0'
 import fc from 'fast-check'
@@ -234,4 +240,31 @@ test("CopilotKit's runtime passes the whole run on", async (t) => {
     { numRuns: 10 },
   )
   await service.assertQuiet(...outcomes)
+})
+
+test('the example asks, and prints what each predictor wrote', async (t) => {
+  const service = await Service.start(t)
+  // As in a project that has the package.
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-ag-ui-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await symlink(fileURLToPath(new URL('node_modules', import.meta.url)), join(folder, 'node_modules'))
+  const program = join(folder, 'ask.mts')
+  await cp(new URL('../../examples/clients/ag-ui/ask.ts', import.meta.url), program)
+  const env = { ...process.env, TRIBUTARY_URL: service.url }
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, 'Why stream?'], { env })
+  const lines = stdout.trim().split('\n')
+  assert.equal(stderr, '')
+  assert.deepEqual(lines.slice(0, -1).sort(), [
+    'compose: answer on Why stream?',
+    'compose: reasoning on Why stream?',
+    'evidence.probe: evidence on Why stream?',
+    'evidence.probe: reasoning on Why stream?',
+    'ideas.brainstorm: brainstorm on Why stream?',
+    'ideas.brainstorm: reasoning on Why stream?',
+  ])
+  assert.deepEqual(JSON.parse(lines.at(-1) as string), {
+    reasoning: 'reasoning on Why stream?',
+    answer: 'answer on Why stream?',
+  })
+  await service.assertQuiet('ok')
 })
