@@ -96,7 +96,7 @@ export class ResumableRuns {
     let created: Awaited<ReturnType<RunStore['create']>>
     try {
       const key = asked.key && digestOf([asked.principal, asked.key])
-      created = await store.create(randomBytes(16).toString('base64url'), header, key)
+      created = await store.create(newId(), header, key)
     } catch (error) {
       slot.leave()
       throw error
@@ -279,6 +279,12 @@ function isJson(value: unknown): boolean {
   if (typeof value !== 'object' || 'toJSON' in value) return false
   const prototype = Object.getPrototypeOf(value)
   return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson)
+}
+
+/** 128 random bits: whoever knows it may read the run. None begins with a dash, which shells take for an option's. */
+function newId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newId() : id
 }
 
 function headerOf({ program, inputs, include, requestId, principal }: Asked): RunHeader {
