@@ -8,10 +8,10 @@ import type { NamedProgram } from '../../core/program.ts'
 import type { AdmittedRun } from '../../runs/runs.ts'
 import type { Dialect, RunInfo, Whole } from '../../wire/dialect.ts'
 import { chatCompletions, wholeCompletion } from '../../wire/openai-chat.ts'
-import { errorOf, errorType, statusOf } from '../../wire/openai-error.ts'
+import { errorOf, errorType, type OpenAIError, statusOf } from '../../wire/openai-error.ts'
 import { responses, wholeResponse } from '../../wire/openai-responses.ts'
 import type { Refusal } from '../error-answers.ts'
-import { Problem } from '../problem.ts'
+import { Problem, type ProblemBody } from '../problem.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
 import { promptCheck } from './asking.ts'
 import { inputsOf, refuseSilent, type Talking, talking } from './messages.ts'
@@ -21,15 +21,16 @@ import type { StreamDeps } from './stream.ts'
 const BODY_LIMIT = 1024 * 1024
 
 /** A problem document with what OpenAI's clients read beside it: they show its sentence, its code and its type. */
-export const openaiRefusal: Refusal = (problem, requestId) => {
-  const { message, status, code, faults } = problem
-  const param = faults[0]?.pointer.split('/')[1] ?? null
-  const error = { message, type: errorType(status), param, code }
-  return {
-    type: 'application/problem+json',
-    body: JSON.stringify({ ...problem.toBody(requestId), error }),
-  }
+export function withError(body: ProblemBody): ProblemBody & { readonly error: OpenAIError } {
+  const { detail, status, code, errors } = body
+  const param = errors?.[0]?.pointer.split('/')[1] ?? null
+  return { ...body, error: { message: detail, type: errorType(status), param, code } }
 }
+
+const refusal: Refusal = (problem, requestId) => ({
+  type: 'application/problem+json',
+  body: JSON.stringify(withError(problem.toBody(requestId))),
+})
 
 /** Keys of a request; any others that clients send are ignored. */
 type Body = Readonly<Record<string, unknown>>
@@ -39,7 +40,7 @@ type Asked = { readonly model: Talking; readonly inputs: Values; readonly isStre
 export function openaiRoutes(app: FastifyInstance, deps: StreamDeps): void {
   const { programs, runs, config } = deps
   const models = new Map(programs.all.flatMap((named) => modelOf(named) ?? []))
-  const options = { config: { refusal: openaiRefusal } }
+  const options = { config: { refusal } }
   const asking = { ...options, bodyLimit: BODY_LIMIT }
 
   app.get('/v1/models', options, async () => ({ object: 'list', data: [...models.values()].map(shapeOf) }))
