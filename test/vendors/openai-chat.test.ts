@@ -158,6 +158,11 @@ test('a whole answer that fails is an error with a status, and is not asked for 
     [failing, 502, 'upstream_refused'],
     [(exchange) => exchange.refuse(429, undefined, { 'retry-after': '120' }), 429, 'upstream_rate_limited'],
     [(exchange) => exchange.refuse(401), 502, 'upstream_auth'],
+    [
+      (exchange) => exchange.refuse(400, { error: { message: 'Too long', code: 'context_length_exceeded' } }),
+      400,
+      'prompt_too_long',
+    ],
   ]
   const service = await Service.start(t)
   for (const [script, status, code] of failures) {

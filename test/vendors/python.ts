@@ -3,11 +3,12 @@
  * tests that `npm test` runs, since their packages take half a minute to install: `npm run test:python`.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text as textOf } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { Service } from '../support/service.ts'
 import { texts, told } from '../support/told-texts.ts'
@@ -28,9 +29,10 @@ const script: Script = (exchange, upstream) => {
   }
 }
 
+const env = { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: 'True' } // it would fetch a list of prices
+
 test('the clients have every lane, and throw what ended a run', async (t) => {
   const service = await Service.start(t, { script, env: { HEARTBEAT_MS: '5' } })
-  const env = { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: 'True' } // it would fetch a list of prices
   const python = spawn(PYTHON, [fileOf('clients.py')], { env, stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(() => python.kill())
   const failure = "A filter cut the model's answer (content_filter). Ask in another way."
@@ -45,3 +47,17 @@ test('the clients have every lane, and throw what ended a run', async (t) => {
     ...Array(left).fill('client_closed'),
   )
 })
+
+for (const [name, shows] of [
+  ['openai-python.py', /^answer on Why\?$/],
+  ['litellm-python.py', /^\*\*[\s\S]*\*\*ideas\.brainstorm: brainstorm\*\*\n\n[\s\S]*answer on Why\?$/],
+] as const) {
+  test(`examples/clients/${name} prints what a program answers`, async (t) => {
+    const service = await Service.start(t)
+    const file = fileOf(`../../examples/clients/${name}`)
+    const asking = { env: { ...env, BASE_URL: `${service.url}/v1` } }
+    const { stdout } = await promisify(execFile)(PYTHON, [file, 'Why?'], asking)
+    assert.match(stdout, shows)
+    await service.assertQuiet('ok')
+  })
+}
