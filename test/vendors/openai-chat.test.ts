@@ -366,6 +366,36 @@ test('an attempt that was objected to is never heard of', async (t) => {
   await service.assertQuiet('ok')
 })
 
+test('a part that failed alone is told among the thoughts, and its status is over', async (t) => {
+  const aside = program(
+    { aside: predict('question -> aside', { required: false }), answerer: predict('question -> answer') },
+    async ({ aside, answerer }, { question }) => {
+      await aside({ question })
+      return answerer({ question })
+    },
+  )
+  const service = await Service.start(t, {
+    others: { aside },
+    script: only('aside', (exchange) =>
+      exchange.open().deltas('[[ ## aside ## ]]\nHalf').finish('content_filter'),
+    ),
+  })
+  const seen = { answer: '', thoughts: '', statuses: [] as unknown[] }
+  const stream = await clientOf(service).chat.completions.create({ model: 'aside', messages, stream: true })
+  for await (const { choices, ...rest } of stream) {
+    const delta = choices[0]?.delta as Delta
+    seen.answer += delta.content ?? ''
+    seen.thoughts += delta.reasoning_content ?? ''
+    if ('event' in rest) seen.statuses.push(rest.event)
+  }
+  assert.deepEqual(seen, {
+    answer: 'answer on Why?',
+    thoughts: `**aside: aside**\n\nHalf\n\n**aside**\n\n${FAILURE}`,
+    statuses: [{ type: 'status', data: { description: FAILURE, done: true } }],
+  })
+  await service.assertQuiet('ok')
+})
+
 test('a connection that breaks is no answer', async (t) => {
   const service = await Service.start(t, {
     script: only('answer', (exchange) => void exchange.open().delta('[[ ## answer ## ]]\nHalf')),
