@@ -20,6 +20,7 @@ import {
 import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
+import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
 import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { problemBody } from './problem.ts'
@@ -146,6 +147,7 @@ export function openapi(config: Config, programs: Programs) {
       },
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
       ...runPaths(config, programs),
+      ...openaiPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -193,6 +195,7 @@ export function openapi(config: Config, programs: Programs) {
         Run: jsonSchemaOf(runState),
         RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
+        ...openaiSchemas,
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),
       },

@@ -72,7 +72,7 @@ export class FrameEncoder implements Encoder {
 }
 
 /** A text as it appears between the quotes of a JSON string. Checking each character is faster than a search. */
-function inJson(text: string): string {
+export function inJson(text: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return onOneLine(text).slice(1, -1)
