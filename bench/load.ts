@@ -22,12 +22,15 @@ export type Stream = {
   readonly leave: () => void
 }
 
+const alone = (question: string): object => ({ question })
+
 /**
  * Asks once, on a new connection that is open before the clock starts.
  *
  * @param url with its path
+ * @param bodyOf makes the body of the question
  */
-export async function ask(url: string, script: Script): Promise<Stream> {
+export async function ask(url: string, script: Script, bodyOf = alone): Promise<Stream> {
   const { host, hostname, port, pathname } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.setNoDelay()
@@ -36,7 +39,7 @@ export async function ask(url: string, script: Script): Promise<Stream> {
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
   const arrivals: Arrival[] = []
   socket.on('data', (bytes) => arrivals.push({ at: now(), bytes: bytes as Buffer }))
-  const body = JSON.stringify({ question: questionOf(script) })
+  const body = JSON.stringify(bodyOf(questionOf(script)))
   const sentAt = now()
   socket.write(
     `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
@@ -55,18 +58,28 @@ export class Load {
   readonly streams: Stream[] = []
   #isStopped = false
   readonly #open = new Set<Stream>()
+  readonly #body: ((question: string) => object) | undefined
 
   /**
    * @param spreadMs milliseconds over which the slots start, so that runs aren't all at the same point
    */
-  constructor(url: string, script: Script, { slots, spreadMs }: { slots: number; spreadMs: number }) {
+  constructor(
+    url: string,
+    script: Script,
+    {
+      slots,
+      spreadMs,
+      body,
+    }: { slots: number; spreadMs: number; body?: ((question: string) => object) | undefined },
+  ) {
+    this.#body = body
     for (let slot = 0; slot < slots; slot++) this.#fill(url, script, (slot / slots) * spreadMs)
   }
 
   async #fill(url: string, script: Script, afterMs: number): Promise<void> {
     if (afterMs > 0) await sleep(afterMs)
     while (!this.#isStopped) {
-      const stream = await ask(url, script)
+      const stream = await ask(url, script, this.#body)
       this.streams.push(stream)
       this.#open.add(stream)
       if (this.#isStopped) stream.leave()

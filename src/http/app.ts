@@ -17,6 +17,7 @@ import { chatRoutes } from './routes/chat.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
+import { openaiRoutes } from './routes/openai.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
 import { runsRoutes } from './routes/runs.ts'
@@ -77,7 +78,7 @@ export async function buildApp({
   await app.register(cors, {
     origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
     methods: ['GET', 'POST', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after'],
+    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after', 'x-should-retry'],
     maxAge: 7200, // seconds; browsers cache a preflight's answer no longer
   })
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
@@ -90,6 +91,7 @@ export async function buildApp({
   chatRoutes(app, deps)
   agUiRoutes(app, deps)
   programRoutes(app, { programs, config })
+  openaiRoutes(app, deps)
   await clientRoutes(app)
   await playgroundRoutes(app)
   await docsRoutes(app, openapi(config, programs))

@@ -75,7 +75,7 @@ export function uiPaths(config: Config, programs: Programs) {
         operationId: 'chat',
         summary: "What the AI SDK's useChat asks",
         parameters: [PROGRAM],
-        requestBody: request('ChatRequest', {
+        requestBody: request('UiMessageRequest', {
           id: 'chat-1',
           messages: [{ id: '1', role: 'user', parts: [{ type: 'text', text: QUESTION }] }],
         }),
@@ -146,7 +146,7 @@ const event = (description: string) => ({
 })
 
 export const uiSchemas = {
-  ChatRequest: {
+  UiMessageRequest: {
     type: 'object',
     properties: {
       id: { type: 'string', description: "The chat's: whoever knows it may read what runs in it." },

@@ -20,6 +20,7 @@ import {
 import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
+import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
 import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { uiPaths, uiSchemas } from './openapi-uis.ts'
@@ -148,6 +149,7 @@ export function openapi(config: Config, programs: Programs) {
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
       ...runPaths(config, programs),
       ...uiPaths(config, programs),
+      ...openaiPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -196,6 +198,7 @@ export function openapi(config: Config, programs: Programs) {
         RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
         ...uiSchemas,
+        ...openaiSchemas,
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),
       },

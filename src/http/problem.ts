@@ -30,6 +30,7 @@ export const REFUSALS = {
   prompt_too_long: 400,
   unauthorized: 401,
   not_found: 404,
+  model_not_found: 404,
   run_not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,

@@ -20,8 +20,6 @@ import type { AdmittedRun, Runs, Slot } from './runs.ts'
 /** Owners that a run may have: one that ends whoever takes it up is not to end all of them. */
 const MAX_ATTEMPTS = 3
 
-const MOVED = 'The run goes on elsewhere: what was unfinished begins anew.'
-
 const NOTHING_DONE: Replay = { results: [], kept: [] }
 
 /** The run that has this key was asked something else. */
@@ -102,7 +100,7 @@ export class ResumableRuns {
     let created: Awaited<ReturnType<RunStore['create']>>
     try {
       const key = asked.key && digestOf([asked.principal, asked.key])
-      created = await store.create(randomBytes(16).toString('base64url'), header, key)
+      created = await store.create(newId(), header, key)
     } catch (error) {
       slot.leave()
       throw error
@@ -224,8 +222,8 @@ export class ResumableRuns {
       return
     }
     const replay = replayOf(entries)
-    // Readers may have seen what no log has: whatever isn't kept is void.
-    log.append([{ type: 'reset', keep: [...replay.kept], message: MOVED }], [])
+    // Readers may have seen what no log has: whatever isn't kept is void. Without a message, since the run is told anew.
+    log.append([{ type: 'reset', keep: [...replay.kept] }], [])
     this.#run(log, program, slot, replay)
   }
 
@@ -297,6 +295,12 @@ function isJson(value: unknown): boolean {
   if (typeof value !== 'object' || 'toJSON' in value) return false
   const prototype = Object.getPrototypeOf(value)
   return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson)
+}
+
+/** 128 random bits: whoever knows it may read the run. None begins with a dash, which shells take for an option's. */
+function newId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newId() : id
 }
 
 function headerOf(asked: Asked): RunHeader {
