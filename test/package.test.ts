@@ -77,7 +77,7 @@ test('the package is packed, and works in an empty project', async (t) => {
         ),
     )
     assert.deepEqual(strange, [])
-    assert.ok(size < 300_000, `${size} bytes`)
+    assert.ok(size < 400_000, `${size} bytes`)
   })
 
   await t.test('check', async () => {

@@ -14,7 +14,9 @@ const MODULES = [
   'client/run-state.ts',
   'client/request.ts',
   'client/describe-program.ts',
+  'client/reconnecting.ts',
   'client/stream-run.ts',
+  'client/kept-runs.ts',
   'client/words.ts',
 ]
 

@@ -30,7 +30,7 @@ try {
   })
   await page.goto(service.url)
   await page.locator('.model[data-status="ready"]').waitFor()
-  await page.getByLabel('Question').fill(String(recording.head.inputs.question))
+  await page.getByLabel('Question').fill(String(recording.head.inputs?.question))
   await page.keyboard.press('Enter')
   await page.getByLabel('Question').blur()
 

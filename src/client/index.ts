@@ -19,8 +19,17 @@ export { describeProgram, describePrograms } from './describe-program.ts'
 export { type Fault, IncompleteStreamError, NotTheServiceError, RefusedError } from './errors.ts'
 export { placeOf } from './fault-place.ts'
 export { type InputKind, inputsOf, type JsonSchema, type ProgramInput } from './inputs.ts'
+export {
+  attachRun,
+  cancelRun,
+  eraseRun,
+  type KeptRun,
+  type RunAddress,
+  readRun,
+} from './kept-runs.ts'
 export { PartialValue, partialOf } from './partial-value.ts'
 export type { AnyProgram, FrameOf, PredictorOf, ProgramTypes } from './program-types.ts'
+export type { Cut, Reconnecting } from './reconnecting.ts'
 export {
   type RecordedFrame,
   type Recording,

@@ -12,7 +12,8 @@ export type RecordingHead = {
   readonly tributary: 1
   /** The program's name. */
   readonly program: string
-  readonly inputs: Readonly<Record<string, unknown>>
+  /** What was asked. Left out where whoever recorded the run didn't ask it. */
+  readonly inputs?: Readonly<Record<string, unknown>> | undefined
   /** When the run began, as ISO 8601. */
   readonly at: string
   /** Which model answered, for people. */
@@ -95,7 +96,7 @@ function headIn(text: string): RecordingHead {
   if (version !== 1) throw wrong(`says that the recording has format ${Number(version)}, and only 1 is known`)
   const { program, inputs, at, model, description } = head
   if (typeof program !== 'string') throw wrong('has no name of a program')
-  if (!isObject(inputs)) throw wrong('has no inputs')
+  if (inputs !== undefined && !isObject(inputs)) throw wrong("has inputs that aren't an object")
   if (typeof at !== 'string' || Number.isNaN(Date.parse(at))) throw wrong('has no time')
   if (model !== undefined && typeof model !== 'string') throw wrong("names a model that isn't a text")
   if (description !== undefined && !isDescription(description)) throw wrong('describes no program')

@@ -27,6 +27,13 @@ export function authorization(apiKey: string | undefined): Record<string, string
 export const isOf = (response: Response, type: string): boolean =>
   (response.headers.get('content-type') ?? '').startsWith(type)
 
+/** Seconds until asking again makes sense, if the answer says so: as a number or, as proxies may, as a date. */
+export function retryAfterOf({ headers }: Response): number | undefined {
+  const text = headers.get('retry-after') ?? ''
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
+}
+
 type Problem = { code?: string; detail?: string; errors?: readonly Fault[] }
 
 /** The error for an answer that isn't what was asked for: a refusal, or something that isn't the service. */
@@ -34,12 +41,12 @@ export async function refusalOf(response: Response, url: string | URL): Promise<
   const { status } = response
   if (isOf(response, 'application/problem+json')) {
     const problem = (await response.json()) as Problem
-    const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
+    const retryAfter = retryAfterOf(response)
     return new RefusedError(problem.detail ?? `The service refused the question with status ${status}.`, {
       status,
       code: problem.code ?? 'refused',
       ...(problem.errors && { faults: problem.errors }),
-      ...(Number.isFinite(retryAfter) && { retryAfter }),
+      retryAfter,
     })
   }
   await response.body?.cancel()

@@ -113,7 +113,7 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
     case 'value': // the lane already has its text, which `PartialValue` reads
       return state
     case 'reset':
-      return withoutVoid(state, frame, at)
+      return reduceReset(state, frame, at)
     case 'usage':
       return withLane(state, frame, at, (lane) => ({ ...lane, usage: frame }))
     case 'prediction':
@@ -257,31 +257,63 @@ function withLane(
   return { ...state, lanes }
 }
 
-/** Calls that a reset doesn't keep begin anew. Lanes that were about to read what they wrote wait for it again. */
-function withoutVoid(state: RunState, { keep, message }: ResetFrame, at: number): RunState {
-  const isVoid = (lane: Lane) =>
-    (lane.firstTokenAt !== undefined || lane.usage !== undefined) &&
-    !keep.some(({ predictor, call }) => predictor === lane.predictor && call === lane.call)
-  const begunAnew = new Set(state.lanes.filter(isVoid).map(({ predictor }) => predictor))
-  const lanes = state.lanes.map((lane) => {
-    const next = isVoid(lane) ? clearedLane(lane, message, at) : lane
-    return next.phase === 'waiting' && next.waitsFor.some((name) => begunAnew.has(name))
-      ? { ...next, phase: 'pending' as const, startedAt: undefined }
-      : next
+/**
+ * Calls that a reset doesn't keep begin anew. With a message, it is the program that asks again, and what no call has said
+ * stays: the module that has failed, what a status said of a lane that is silent. Without one, somebody tells the run anew,
+ * to a reader that came in its midst or in place of a process that is gone: then nothing of it stays but what is kept.
+ */
+function reduceReset(state: RunState, frame: ResetFrame, at: number): RunState {
+  if (frame.message !== undefined) return withoutVoid(state, frame, frame.message, at)
+  const cleared = state.lanes.map((lane) =>
+    isKept(lane, frame) ? lane : { ...anew(lane), phase: 'pending' as const },
+  )
+  const next = advance(
+    {
+      ...state,
+      phase: 'running',
+      lanes: cleared,
+      endedAt: undefined,
+      prediction: undefined,
+      truncated: [],
+      degraded: [],
+      error: undefined,
+    },
+    at,
+  )
+  const lanes = next.lanes.map((lane, index) => {
+    const before = state.lanes[index] as Lane
+    const waitsStill = lane.phase === 'waiting' && before.phase === 'waiting'
+    return waitsStill ? { ...lane, startedAt: before.startedAt } : lane
   })
+  return { ...next, lanes }
+}
+
+/** Lanes that were about to read what void calls wrote wait for it again. */
+function withoutVoid(state: RunState, frame: ResetFrame, message: string, at: number): RunState {
+  const isVoid = (lane: Lane) => hasSaid(lane) && !isKept(lane, frame)
+  const cleared = state.lanes.map((lane) =>
+    isVoid(lane) ? { ...anew(lane), phase: 'waiting' as const, message, startedAt: at } : lane,
+  )
+  const wasVoid = new Set(state.lanes.filter(isVoid).map(({ predictor }) => predictor))
+  const isGone = (name: string) => wasVoid.has(name) && !isWritten(cleared, name)
+  const lanes = cleared.map((lane) =>
+    lane.phase === 'waiting' && lane.waitsFor.some(isGone)
+      ? { ...lane, phase: 'pending' as const, startedAt: undefined }
+      : lane,
+  )
   return { ...state, lanes }
 }
 
-function clearedLane(lane: Lane, message: string | undefined, at: number): Lane {
+const isKept = (lane: Lane, { keep }: ResetFrame) =>
+  keep.some(({ predictor, call }) => predictor === lane.predictor && call === lane.call)
+
+const hasSaid = (lane: Lane) => lane.firstTokenAt !== undefined || lane.usage !== undefined
+
+/** A lane of which nothing is known yet. The next attempt is counted if it has said something before. */
+function anew(lane: Lane): Lane {
   const { predictor, module, types, waitsFor, call, attempt } = lane
-  const fields = fieldsLike(lane)
-  return {
-    ...newLane({ predictor, module, fields, types, waits_for: [...waitsFor] }, call),
-    phase: 'waiting',
-    attempt: attempt + 1,
-    message,
-    startedAt: at,
-  }
+  const description = { predictor, module, fields: fieldsLike(lane), types, waits_for: [...waitsFor] }
+  return { ...newLane(description, call), attempt: hasSaid(lane) ? attempt + 1 : attempt }
 }
 
 /** Without `reasoning`, which a call may or may not have: it is added with its first text. */
@@ -290,13 +322,15 @@ const fieldsLike = (lane: Lane | undefined) =>
 
 /** Lanes whose inputs have all come, or never will, now wait for their model. */
 function advance(state: RunState, at: number): RunState {
-  const isDone = (name: string) =>
-    state.lanes.some((lane) => lane.predictor === name && (lane.phase === 'done' || lane.failedAlone))
-  if (!state.lanes.some((lane) => lane.phase === 'pending' && lane.waitsFor.every(isDone))) return state
+  const mayBegin = (lane: Lane) =>
+    lane.phase === 'pending' && lane.waitsFor.every((name) => isWritten(state.lanes, name))
+  if (!state.lanes.some(mayBegin)) return state
   const lanes = state.lanes.map((lane) =>
-    lane.phase === 'pending' && lane.waitsFor.every(isDone)
-      ? { ...lane, phase: 'waiting' as const, startedAt: at }
-      : lane,
+    mayBegin(lane) ? { ...lane, phase: 'waiting' as const, startedAt: at } : lane,
   )
   return { ...state, lanes }
 }
+
+/** Whether a predictor has written what others take, or never will. */
+const isWritten = (lanes: readonly Lane[], name: string) =>
+  lanes.some((lane) => lane.predictor === name && (lane.phase === 'done' || lane.failedAlone))

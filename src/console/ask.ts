@@ -1,56 +1,27 @@
 /**
- * `npm run ask -- "question"`: a run on the console, live or recorded.
+ * `npm run ask -- "question"`: the command that asks for a run, comes back to one or replays one, and shows it.
  *
  * Exit codes: 0 for an answer, 1 for a run or a model that failed, 2 for a wrong command line, inputs, configuration or
  * recording, 130 and 143 after SIGINT and SIGTERM.
  */
-import { once } from 'node:events'
 import { addAbortSignal } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { WriteStream } from 'node:tty'
-import {
-  endRun,
-  type Frame,
-  IncompleteStreamError,
-  RefusedError,
-  type RunState,
-  reduceRun,
-  startRun,
-} from '../client/index.ts'
+import { IncompleteStreamError, RefusedError } from '../client/index.ts'
 import { ConfigError } from '../config.ts'
 import { surviveStrayErrors } from '../programs/stray-errors.ts'
-import { answerOf, textAnswerOf, writeAnswer } from './answer.ts'
-import { Board } from './board.ts'
 import { FileError } from './file-error.ts'
-import { harmlessJson, harmlessLine } from './harmless.ts'
-import { faultsOf, InputsError, readInputs } from './inputs.ts'
+import { InputsError, readInputs } from './inputs.ts'
+import { cancel, connectionNews, wayBack } from './kept-run.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
-import { PlainLog } from './plain.ts'
 import { recording } from './record.ts'
 import { replay } from './replay.ts'
+import { askedOf, keptBy, saidBy } from './service.ts'
+import { say, sayLine, show } from './show.ts'
 import type { Inputs, Source } from './source.ts'
 
 /** Milliseconds that the model has to end after an interruption. One that is being loaded may take longer. */
 const CLOSE_MS = 300
-
-const say = (text: string) => void process.stderr.write(text)
-
-/** Drawn on from the moment that the inputs are known to be right. */
-let board: Board | undefined
-
-function sayLine(text: string): void {
-  if (board) board.say(text)
-  else say(`${harmlessLine(text)}\n`)
-}
-
-/** The terminal that a board can be drawn on. Everything else gets plain text, such as a terminal without cells. */
-function boardTerminal({ json }: Options): WriteStream | undefined {
-  const { CI, TERM } = process.env
-  const { stderr } = process
-  const isDrawable = stderr.isTTY && stderr.columns > 0 && stderr.rows > 0
-  return isDrawable && !json && !CI && TERM !== 'dumb' ? stderr : undefined
-}
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
@@ -68,27 +39,63 @@ async function main(): Promise<number> {
   process.on('SIGINT', interrupt(130))
   process.on('SIGTERM', interrupt(143))
 
+  const { signal } = interrupted
   let source: Source | undefined
+  /** The id of a run that goes on without its reader. */
+  let kept = options.resume
+  const onRun = ({ id }: { readonly id: string }) => {
+    kept = id
+    sayLine(`run ${id}`)
+  }
   try {
-    source = await sourceOf(options, interrupted.signal)
-    const readStdin = async () =>
-      process.stdin.isTTY ? '' : readAll(addAbortSignal(interrupted.signal, process.stdin))
-    const inputs = source.inputs ?? (await readInputs(source.program, options, readStdin))
+    if (options.cancel !== undefined) {
+      process.stdout.write(await cancelled(options, options.cancel, signal))
+      return 0
+    }
+    source = await sourceOf(options, onRun, signal)
+    const inputs = await inputsFor(source, options, signal)
     if (options.record !== undefined) source = recording(source, options.record)
-    await show(source, inputs, options, interrupted.signal)
+    await show(source, inputs, options, signal)
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error
+    const isLost = kept !== undefined && error instanceof IncompleteStreamError
+    if (!signal.aborted && !isLost) throw error
+    if (!signal.aborted) {
+      sayLine((error as Error).message)
+      exitCode = 1
+    }
+    if (kept !== undefined) say(wayBack(kept, options))
   } finally {
-    await Promise.race([source?.close(), ...(interrupted.signal.aborted ? [sleep(CLOSE_MS)] : [])])
+    await Promise.race([source?.close(), ...(signal.aborted ? [sleep(CLOSE_MS)] : [])])
   }
   return exitCode
 }
 
-async function sourceOf(options: Options, signal: AbortSignal): Promise<Source> {
+async function sourceOf(
+  options: Options,
+  onRun: (run: { readonly id: string }) => void,
+  signal: AbortSignal,
+): Promise<Source> {
   const { url, program } = options
   if (options.replay !== undefined) return replay(options.replay, options.speed)
-  const { service, thisProcess } = await import('./source.ts') // with all that makes a model, which a replay has no use for
-  return url ? service(url, program, apiKey(), signal) : thisProcess(program, sayLine, signal)
+  if (!url) {
+    const { thisProcess } = await import('./this-process.ts') // with all that makes a model, which others have no use for
+    return thisProcess(program, sayLine, signal)
+  }
+  const service = { url, apiKey: apiKey(), signal }
+  const news = connectionNews(sayLine)
+  if (options.resume !== undefined) return keptBy(service, options.resume, news)
+  return askedOf(service, program, options.resumable ? { onRun, ...news } : undefined)
+}
+
+async function inputsFor({ asked, program }: Source, options: Options, signal: AbortSignal): Promise<Inputs> {
+  if (asked) return asked.inputs ?? {}
+  const readStdin = async () => (process.stdin.isTTY ? '' : readAll(addAbortSignal(signal, process.stdin)))
+  return readInputs(program, options, readStdin)
+}
+
+function cancelled({ url, json }: Options, id: string, signal: AbortSignal): Promise<string> {
+  const address = url as URL // without one, the command line is wrong
+  return cancel({ url: address, id, apiKey: apiKey(), signal }, { json }).catch(saidBy(address))
 }
 
 /** @throws ConfigError for a key that no header can carry */
@@ -98,76 +105,6 @@ function apiKey(): string | undefined {
     throw new ConfigError('TRIBUTARY_API_KEY: a key has no spaces and only ASCII characters')
   }
   return key
-}
-
-/**
- * Checks the inputs, loads the model, runs the program and shows all of it.
- *
- * @throws RunFailed if the run ended in an error; InputsError; whatever else asking throws
- */
-async function show(
-  { program, model, check, load, ask, now, remedy }: Source,
-  inputs: Inputs,
-  options: Options,
-  signal: AbortSignal,
-): Promise<void> {
-  const { reasoning, json } = options
-  const terminal = boardTerminal(options)
-  const textAnswer = terminal && process.stdout.isTTY ? textAnswerOf(program) : undefined
-  const drawn = () => terminal && new Board(terminal, { reasoning, answer: textAnswer, now })
-  const plain = new PlainLog(say)
-  if (!json && model !== undefined) sayLine(model)
-
-  let state: RunState | undefined
-  let answer: string | undefined
-  try {
-    check(inputs)
-    if (load) {
-      board = drawn()
-      await Promise.race([load(), abortOf(signal)])
-    }
-    state = startRun(program, now())
-    for await (const { at, frame } of ask(inputs, { include: { reasoning, usage: json }, signal })) {
-      state = reduceRun(state, frame, at)
-      board ??= drawn()
-      board?.show(state)
-      if (json) process.stdout.write(`${harmlessJson(frame)}\n`)
-      else if (!board) plain.take(frame)
-    }
-    if (state.prediction) answer = answerOf(program, state.prediction)
-  } catch (error) {
-    const phase = error instanceof IncompleteStreamError ? 'incomplete' : 'stopped'
-    state &&= endRun(state, phase, now())
-    if (error instanceof RefusedError && error.faults.length > 0) throw faultsOf(program, error, inputs)
-    throw error
-  } finally {
-    if (state) board?.show(endRun(state, 'stopped', now()))
-    board?.end(textAnswer && answer)
-    board = undefined
-  }
-  if (signal.aborted) return
-  if (state.error) throw new RunFailed(state.error, remedy?.(state.error.code))
-  if (answer === undefined || json || textAnswer) return
-  if (terminal && process.stdout.isTTY) say('\n')
-  writeAnswer(answer)
-}
-
-/** Rejects with the signal's reason as soon as it aborts. */
-async function abortOf(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort')
-  throw signal.reason
-}
-
-/** The run's own error frame, as one line. */
-class RunFailed extends Error {
-  constructor(
-    { predictor, message, code, retryable }: Extract<Frame, { type: 'error' }>,
-    remedy: string | undefined,
-  ) {
-    const where = predictor ? `${predictor}: ` : ''
-    const said = remedy === undefined ? message : `${message} ${remedy}`
-    super(`${where}${said} (${code}${retryable ? ', asking again may help' : ''})`)
-  }
 }
 
 const KEY_WANTED = 'The service wants a key: set TRIBUTARY_API_KEY to one that it knows.'

@@ -17,6 +17,10 @@ Options:
   --input <name>=<value>  one of the program's inputs; repeat it for others. The value of a str is the text as
                           it is, any other is JSON: --input limit=3 --input tags='["a"]' --input lang=en
   --url <address>         ask a running service, such as http://127.0.0.1:8000, instead of this process
+  --resumable             with --url: a run that goes on without this process. Ctrl-C leaves it, and says how to
+                          come back to it
+  --resume=<id>           with --url: shows a run that was asked with --resumable, from its beginning
+  --cancel=<id>           with --url: ends such a run
   --program <which>       a program by its name, or, in this process, by its file, such as ./mine.ts
   --reasoning             show the predictors' reasoning too
   --json                  print the frames, one a line, with those about usage
@@ -36,6 +40,12 @@ export type Options = {
   readonly url: URL | undefined
   /** A name or, without `url`, a file. */
   readonly program: string | undefined
+  /** Whether to ask for a run that goes on without this process. */
+  readonly resumable: boolean
+  /** The id of a run to show. */
+  readonly resume: string | undefined
+  /** The id of a run to end. */
+  readonly cancel: string | undefined
   readonly reasoning: boolean
   readonly json: boolean
   /** The file to write the run to. */
@@ -56,9 +66,8 @@ export class UsageError extends Error {
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args)
   const { url, input = [], reasoning = false, json = false, help = false } = values
-  const { record, replay, speed } = values
-  if (replay !== undefined) refuseBeside(replay, values, positionals)
-  else if (speed !== undefined) throw new UsageError('--speed is for --replay.')
+  const { resumable = false, resume, cancel, record, replay, speed } = values
+  refuseTogether(values, positionals)
   const isFileFirst = /^\S+$/.test(positionals[0] ?? '') && isProgramFile(positionals[0] as string)
   const program = values.program ?? (isFileFirst ? positionals.shift() : undefined)
   if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
@@ -69,6 +78,9 @@ export function readOptions(args: readonly string[]): Options {
     inputs: input.map(nameAndValue),
     url: url === undefined ? undefined : new URL(url),
     program,
+    resumable,
+    resume,
+    cancel,
     reasoning,
     json,
     record,
@@ -78,11 +90,33 @@ export function readOptions(args: readonly string[]): Options {
   }
 }
 
-/** What asks for a run has no place beside one that is over. */
-function refuseBeside(replay: string, values: ReturnType<typeof parse>['values'], words: readonly string[]) {
-  if (words.length > 0) throw new UsageError(`--replay ${replay} asks nothing, so it takes no question.`)
-  const other = (['input', 'url', 'program', 'record'] as const).find((name) => values[name] !== undefined)
-  if (other) throw new UsageError(`--replay ${replay} asks nothing, so it takes no --${other}.`)
+type Given = ReturnType<typeof parse>['values']
+
+/** What may be done instead of asking for a run that ends with its reader. */
+const WAYS = ['resumable', 'resume', 'cancel', 'replay'] as const
+
+/** What has no place beside a run that there is already. */
+const USELESS = {
+  resume: ['input', 'program'],
+  cancel: ['input', 'program', 'reasoning', 'record'],
+  replay: ['input', 'url', 'program', 'record'],
+} as const
+
+/** @throws UsageError for options that mean nothing together */
+function refuseTogether(values: Given, words: readonly string[]): void {
+  const [way, other] = WAYS.filter((name) => values[name] !== undefined)
+  if (values.speed !== undefined && way !== 'replay') throw new UsageError('--speed is for --replay.')
+  if (!way) return
+  if (other) throw new UsageError(`--${way} and --${other} don't go together.`)
+  if (way !== 'replay' && values.url === undefined) {
+    throw new UsageError(`--${way} needs --url: only a service keeps runs.`)
+  }
+  if (way === 'resumable') return
+  const value = values[way]
+  if (value === '') throw new UsageError(`--${way} needs ${way === 'replay' ? 'a file' : 'the id of a run'}.`)
+  const useless = USELESS[way].find((name) => values[name] !== undefined)
+  const what = words.length > 0 ? 'question' : useless && `--${useless}`
+  if (what) throw new UsageError(`--${way} ${value} asks nothing, so it takes no ${what}.`)
 }
 
 function speedOf(text = '1'): number {
@@ -106,6 +140,9 @@ function parse(args: readonly string[]) {
         input: { type: 'string', multiple: true },
         url: { type: 'string' },
         program: { type: 'string' },
+        resumable: { type: 'boolean' },
+        resume: { type: 'string' },
+        cancel: { type: 'string' },
         reasoning: { type: 'boolean' },
         json: { type: 'boolean' },
         record: { type: 'string' },

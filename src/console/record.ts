@@ -1,7 +1,8 @@
 /** A run that is written to a file while it is shown: with all that can be included, whatever is shown of it. */
 import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs'
-import { type Frame, REASONING, type RecordedFrame, recordingLine } from '../client/index.ts'
+import { type RecordedFrame, recordingLine } from '../client/index.ts'
 import { FileError } from './file-error.ts'
+import { isIncluded } from './included.ts'
 import type { AskOptions, Inputs, Source } from './source.ts'
 
 /**
@@ -28,13 +29,19 @@ export function recording(source: Source, path: string): Source {
  * @throws FileError
  */
 async function* recorded(
-  { program, model, ask, now }: Source,
+  { program, model, asked, ask, now }: Source,
   path: string,
   file: number,
   inputs: Inputs,
   { include, signal }: AskOptions,
 ): AsyncGenerator<RecordedFrame> {
-  const head = { tributary: 1, program: program.name, inputs, at: new Date().toISOString(), model } as const
+  const head = {
+    tributary: 1,
+    program: program.name,
+    inputs: asked ? asked.inputs : inputs,
+    at: new Date().toISOString(),
+    model,
+  } as const
   const begun = now()
   let isBegun = false
   for await (const timed of ask(inputs, { include: { reasoning: true, usage: true }, signal })) {
@@ -48,7 +55,7 @@ async function* recorded(
     })
     isBegun = true
     // The rounded time, so that a replay shows the same.
-    if (isAskedFor(timed.frame, include)) yield { at: begun + at, frame: timed.frame }
+    if (isIncluded(timed.frame, include)) yield { at: begun + at, frame: timed.frame }
   }
 }
 
@@ -58,10 +65,4 @@ function writing<Result>(path: string, write: () => Result): Result {
   } catch (error) {
     throw new FileError(path, 'written', error as Error)
   }
-}
-
-/** Whether a frame comes where no more is included than this. */
-export function isAskedFor(frame: Frame, { reasoning, usage }: AskOptions['include']): boolean {
-  if (frame.type === 'token') return reasoning || frame.field !== REASONING
-  return frame.type === 'usage' ? usage : frame.type !== 'value'
 }

@@ -8,7 +8,7 @@ import {
   readRecording,
 } from '../client/index.ts'
 import { FileError } from './file-error.ts'
-import { isAskedFor } from './record.ts'
+import { isIncluded } from './included.ts'
 import type { Source } from './source.ts'
 
 /** Milliseconds: timers know no longer wait. */
@@ -37,7 +37,7 @@ export async function replay(path: string, speed: number): Promise<Source> {
   return {
     model: head.model,
     program: head.description ?? unknownProgram(head),
-    inputs: head.inputs,
+    asked: { inputs: head.inputs },
     check: () => {},
     load: undefined,
     async *ask(_inputs, { include, signal }) {
@@ -48,7 +48,7 @@ export async function replay(path: string, speed: number): Promise<Source> {
           const wait = (timed.at - elapsed()) / speed
           if (wait > 0) await sleep(Math.min(wait, LONGEST_WAIT), undefined, { signal })
           reached = Math.max(reached, timed.at)
-          if (isAskedFor(timed.frame, include)) yield timed
+          if (isIncluded(timed.frame, include)) yield timed
         }
       } catch (error) {
         throw error instanceof RecordingError ? faulty(error) : error

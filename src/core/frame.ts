@@ -66,12 +66,16 @@ export type UsageFrame = {
   duration_ms: number
 }
 
-/** What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. */
+/**
+ * What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. With a
+ * message, a call is asked again. Without one, a resumable run is told anew: statuses come again too, and of a prediction
+ * or an error nothing holds.
+ */
 export type ResetFrame = {
   type: 'reset'
   /** The calls whose text stays, by predictor and number from 1. */
   keep: { predictor: string; call: number }[]
-  /** Why, in a sentence for people. */
+  /** Why a call is asked again, in a sentence for people. */
   message?: string | undefined
 }
 

@@ -109,10 +109,12 @@ export const resetFrame = of<ResetFrame>()(
       keep: z
         .array(z.object({ predictor: z.string(), call: z.int().min(1) }))
         .describe('The calls whose text stays, by predictor and number from 1.'),
-      message: z.string().optional().describe('Why, in a sentence for people.'),
+      message: z.string().optional().describe('Why a call is asked again, in a sentence for people.'),
     })
     .describe(
-      "What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. Only of programs that allow further attempts.",
+      "What was said of every call that `keep` doesn't name is void and begins anew: its tokens, values and usage. " +
+        'With a message, a call is asked again: in programs that allow further attempts, and where another process goes ' +
+        'on with a resumable run. Without one, a resumable run is told anew: statuses come again too, and of a prediction or an error nothing holds.',
     ),
 )
 

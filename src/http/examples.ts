@@ -65,6 +65,7 @@ const PROBLEMS = {
 /** The same run, of those that outlive their connection. */
 export const RUN: RunState = {
   id: 'AYk2b7b1s0iVq2f4oX5nZw',
+  program: 'parallel-composer',
   status: 'done',
   attempt: 1,
   position: '1-12',

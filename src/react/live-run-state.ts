@@ -30,5 +30,7 @@ export type LiveRunState<Of extends ProgramTypes = AnyProgram> = Omit<
 > & {
   readonly phase: RunPhase | 'idle'
   readonly startedAt: number | undefined
+  /** The id of a resumable run, as soon as it is known: `resume` takes it, also in another page. */
+  readonly runId: string | undefined
   readonly failure: RunFailure | undefined
 }

@@ -1,5 +1,5 @@
 /** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
-import type { Frame, ResetFrame, StatusFrame, TokenFrame } from '../core/frame.ts'
+import type { Frame, ResetFrame, TokenFrame } from '../core/frame.ts'
 import type { CallName } from '../core/memory.ts'
 import { type Entry, type KeptResult, unpacked } from './entry.ts'
 
@@ -34,15 +34,20 @@ export function snapshot(frames: readonly Frame[]): Frame[] {
   )
 }
 
-/** What stays: what was said of the calls that a reset keeps, and the statuses of their modules. */
-function keptBy({ keep }: ResetFrame): (frame: Frame) => boolean {
+/**
+ * What stays: what was said of the calls that a reset keeps. With a message, the program asks a call again, and statuses
+ * stay too. Without one, the run is told anew: then only those stay that aren't of what is told again, and no failure does,
+ * since what has failed is tried again.
+ */
+function keptBy({ keep, message }: ResetFrame): (frame: Frame) => boolean {
   const calls = new Set(keep.map(({ predictor, call }) => keyOf(predictor, call)))
   const modules = new Set(keep.map(({ predictor }) => moduleOf(predictor)))
-  const isOfKept = (frame: StatusFrame) => modules.has(frame.module)
   return (frame) => {
     switch (frame.type) {
       case 'status':
-        return isOfKept(frame)
+        if (message !== undefined) return true
+        if (frame.predictor !== undefined) return calls.has(keyOf(frame.predictor, frame.call))
+        return modules.has(frame.module) && frame.phase !== 'failed'
       case 'token':
       case 'value':
       case 'usage':

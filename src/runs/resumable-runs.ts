@@ -20,8 +20,6 @@ import type { AdmittedRun, Runs, Slot } from './runs.ts'
 /** Owners that a run may have: one that ends whoever takes it up is not to end all of them. */
 const MAX_ATTEMPTS = 3
 
-const MOVED = 'The run goes on elsewhere: what was unfinished begins anew.'
-
 const NOTHING_DONE: Replay = { results: [], kept: [] }
 
 /** The run that has this key was asked something else. */
@@ -209,8 +207,8 @@ export class ResumableRuns {
       return
     }
     const replay = replayOf(entries)
-    // Readers may have seen what no log has: whatever isn't kept is void.
-    log.append([{ type: 'reset', keep: [...replay.kept], message: MOVED }], [])
+    // Readers may have seen what no log has: whatever isn't kept is void. Without a message, since the run is told anew.
+    log.append([{ type: 'reset', keep: [...replay.kept] }], [])
     this.#run(log, program, slot, replay)
   }
 

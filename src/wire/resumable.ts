@@ -88,18 +88,18 @@ export function resumableStream(
  * of it again, which the reset at the beginning makes harmless.
  */
 function* inShort(tail: Tail): Generator<string, undefined> {
-  const at = `id: ${written(tail.position)}\n`
+  const at = written(tail.position)
   const isOver = tail.endedAt !== undefined
   const frames = snapshot(tail.frames())
   const last = isOver ? undefined : frames.pop()
   const reset = encodeFrame({ type: 'reset', keep: [] })
   if (!last && !isOver) {
-    yield at + reset
+    yield withId(at, reset)
     return
   }
   yield reset
   for (const frame of frames) yield encodeFrame(frame)
-  yield at + (last ? encodeFrame(last) : DONE)
+  yield withId(at, last ? encodeFrame(last) : DONE)
 }
 
 /** What many readers get in the same moment is encoded once. Who is behind them has it made again. */
@@ -121,12 +121,18 @@ function events(taken: { readonly entry: Entry; readonly skip: number }): string
   const { attempt, count } = entry.at
   const encoder = new FrameEncoder()
   const first = firstOf(entry) + skip
-  const texts = framesAfter(taken).map(
-    (frame, index) => `id: ${attempt}-${first + index}\n${encoder.encode([frame])}`,
+  const texts = framesAfter(taken).map((frame, index) =>
+    withId(`${attempt}-${first + index}`, encoder.encode([frame])),
   )
-  if (entry.endedAt !== undefined) texts.push(`id: ${attempt}-${count}\n${DONE}`)
+  if (entry.endedAt !== undefined) texts.push(withId(`${attempt}-${count}`, DONE))
   return texts.join('')
 }
+
+/**
+ * An event with its id below its data. Some clients, such as fetch-event-source, take an id for that of the last event as
+ * soon as they read its line: above the data, an event that is cut in its midst would never come again.
+ */
+const withId = (id: string, event: string) => `${event.slice(0, -1)}id: ${id}\n\n`
 
 /** A reader from the first event on, which gets every frame as it came. */
 export const FROM_START: Position = START

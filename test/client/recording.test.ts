@@ -90,7 +90,7 @@ for (const [name, text, message] of [
     'Line 1 says that the recording has format 2, and only 1 is known.',
   ],
   ['no program', file({ ...HEAD, program: 1 }), 'Line 1 has no name of a program.'],
-  ['no inputs', file({ ...HEAD, inputs: [] }), 'Line 1 has no inputs.'],
+  ['inputs without names', file({ ...HEAD, inputs: [] }), "Line 1 has inputs that aren't an object."],
   ['no time', file({ ...HEAD, at: 'today' }), 'Line 1 has no time.'],
   ['a model', file({ ...HEAD, model: {} }), "Line 1 names a model that isn't a text."],
   [

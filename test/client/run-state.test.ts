@@ -255,6 +255,16 @@ test('what a tool says is its own, and a lane that was never called has not begu
   )
 })
 
+const usage = (predictor: string): Frame => ({
+  type: 'usage',
+  predictor,
+  model: 'm',
+  input_tokens: 1,
+  output_tokens: 1,
+  first_token_ms: 1,
+  duration_ms: 1,
+})
+
 const reset = (keep: readonly (readonly [string, number])[], message?: string): Frame => ({
   type: 'reset',
   keep: keep.map(([predictor, call]) => ({ predictor, call })),
@@ -286,6 +296,87 @@ test('a reset clears the lanes that it doesn’t keep, and what waited for them 
 test('a reset leaves lanes alone that have said nothing', () => {
   const start = startRun(program, 0)
   assert.deepEqual(reduceRun(start, reset([]), 1).lanes, start.lanes)
+})
+
+test('a run that is told anew from its beginning forgets all that it had come to', () => {
+  const told = [
+    { type: 'status', message: 'A…', module: 'a', phase: 'start' },
+    { type: 'status', message: 'In a queue.', module: 'b', phase: 'waiting' },
+    token('a.x', 'x', 'yes', true),
+    token('b.y', 'y', 'no', true),
+    usage('a.x'),
+    failed('c'),
+    { type: 'prediction', data: {}, degraded: ['c'], truncated: ['a.x'] },
+  ] satisfies Frame[]
+  const over = fold(told)
+  assert.equal(over.phase, 'done')
+  const state = reduceRun(over, reset([]), 9)
+  assert.deepEqual(phases(state), ['waiting', 'waiting', 'pending'])
+  assert.partialDeepStrictEqual(state, {
+    phase: 'running',
+    endedAt: undefined,
+    prediction: undefined,
+    degraded: [],
+    truncated: [],
+  })
+  assert.deepEqual(
+    state.lanes.map(({ attempt, message, waits, usage, failedAlone, fields }) => [
+      attempt,
+      message,
+      waits,
+      usage,
+      failedAlone,
+      Object.values(fields).every(({ text, isClosed }) => text === '' && !isClosed),
+    ]),
+    [
+      [2, undefined, 0, undefined, false, true],
+      [2, undefined, 0, undefined, false, true],
+      [1, undefined, 0, undefined, false, true], // it had said nothing
+    ],
+  )
+  const again = told.reduce((so, frame) => reduceRun(so, frame, 10), state)
+  assert.deepEqual([phases(again), again.phase, again.degraded], [phases(over), 'done', ['c']])
+})
+
+test('a run that ended in an error is told anew without it', () => {
+  const error: Frame = { type: 'error', code: 'run_lost', message: 'm', retryable: true, request_id: 'r' }
+  const state = reduceRun(fold([token('a.x', 'x', 'y'), error]), reset([]), 9)
+  assert.deepEqual([state.phase, state.error], ['running', undefined])
+})
+
+test('where another process goes on with a run, kept lanes stay done, and the others begin anew', () => {
+  const before = fold([
+    { type: 'status', message: 'A…', module: 'a', phase: 'start' },
+    { type: 'status', message: 'B…', module: 'b', phase: 'start' },
+    token('a.x', 'x', 'yes', true),
+    usage('a.x'),
+    token('b.y', 'y', 'half'),
+    failed('c'),
+  ])
+  const state = reduceRun(before, reset([['a.x', 1]]), 9)
+  assert.equal(state.lanes[0], before.lanes[0])
+  assert.deepEqual(phases(state), ['done', 'waiting', 'pending'])
+  const [, b, c] = state.lanes
+  assert.deepEqual([b?.attempt, b?.message, b?.startedAt], [2, undefined, 9])
+  assert.deepEqual([c?.attempt, c?.message, c?.failedAlone], [1, undefined, false])
+  assert.deepEqual(phases(fold([token('b.y', 'y', 'whole', true)], state)), ['done', 'done', 'waiting'])
+})
+
+test('a call that is asked again leaves alone what is said of lanes that are silent', () => {
+  const before = fold([
+    { type: 'status', message: 'A…', module: 'a', phase: 'start' },
+    failed('c'),
+    token('b.y', 'y', 'no', true),
+  ])
+  const state = reduceRun(before, reset([], 'Not no.'), 9)
+  assert.deepEqual(
+    state.lanes.map(({ phase, message }) => [phase, message]),
+    [
+      ['waiting', 'A…'],
+      ['waiting', 'Not no.'],
+      ['failed', 'Without c.'],
+    ],
+  )
 })
 
 test('a reset that keeps a further call clears the first, and the other way round', () => {

@@ -6,12 +6,15 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { Root } from 'react-dom/client'
+import { readRun, streamRun } from '../../src/client/index.ts'
 import type * as TributaryReact from '../../src/react/index.ts'
+import { oneCall } from '../support/programs.ts'
+import { TcpProxy } from '../support/proxy.ts'
 import { openReactPage } from '../support/react-page.ts'
 import { Service } from '../support/service.ts'
 import { type Exchange, echo, only } from '../support/upstream.ts'
 
-type Options = Pick<TributaryReact.RunOptions, 'include'> & { readonly url: string }
+type Options = Pick<TributaryReact.RunOptions, 'include' | 'resumable'> & { readonly url: string }
 
 /** What a test sees of the component, in the page. */
 type App = {
@@ -42,7 +45,7 @@ async function mount(options: Options): Promise<void> {
   const App = () => {
     const run = useRun(options)
     app.run = run
-    app.functions.push(run.start, run.stop, run.reset)
+    app.functions.push(run.start, run.resume, run.stop, run.cancel, run.reset)
     useEffect(() => {
       app.shown.push({ state: run.state, frame })
     }, [run.state])
@@ -102,7 +105,7 @@ test('a run is rendered as it is written: lanes first, fields in the order of wr
   assert.equal(failure, undefined)
   assert.ok((endedAt as number) >= (startedAt as number))
   const kinds = await page.evaluate(() => new Set(app.functions).size)
-  assert.equal(kinds, 3, 'start, stop and reset stay the same')
+  assert.equal(kinds, 5, 'the functions stay the same')
   await service.assertQuiet('ok')
 })
 
@@ -174,6 +177,118 @@ test('unmounting ends the run', async (t) => {
   await page.evaluate(() => app.root.unmount())
   await service.assertQuiet('client_closed')
   assert.ok(service.upstream.exchanges.every(({ wasAborted }) => wasAborted))
+})
+
+/** Starts a resumable run whose answers have begun, and waits until the page knows its id. */
+async function startResumable(page: Page, url: string): Promise<string> {
+  await mounted(page, { url, resumable: true })
+  await start(page, 'Why?')
+  await shows(page, 'so far')
+  await page.waitForFunction(() => app.run.state.runId)
+  return (await stateOf(page)).runId as string
+}
+
+test('a resumable run goes on without its component, and another shows it by its id', async (t) => {
+  const service = await Service.start(t, { script: beginning('so far') })
+  const page = await openReactPage(t, [service])
+  const id = await startResumable(page, service.url)
+  await page.evaluate(() => app.root.unmount())
+  await mounted(page, { url: service.url })
+  await page.evaluate((known) => app.run.resume(known), id)
+  await shows(page, 'so far')
+  assert.equal((await stateOf(page)).runId, id)
+  service.upstream.script = echo
+  for (const exchange of [...service.upstream.exchanges]) exchange.delta(' and on').finish()
+  await phaseIs(page, 'done')
+  const { lanes, prediction } = await stateOf(page)
+  assert.equal(lanes[0]?.fields.brainstorm?.text, 'so far and on')
+  assert.equal(prediction?.answer, 'answer on Why?')
+  await service.assertQuiet('ok')
+  assert.equal(service.upstream.exchanges.length, 3)
+  await page.evaluate(() => app.run.reset())
+  await phaseIs(page, 'idle')
+  assert.equal((await stateOf(page)).runId, undefined)
+})
+
+test('a run is shown with the lanes of its own program, whichever is the component’s', async (t) => {
+  const service = await Service.start(t, { others: { other: oneCall }, script: () => {} })
+  const { url } = service
+  const page = await openReactPage(t, [service])
+  const leaving = new AbortController()
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const onRun = ({ id }: { readonly id: string }) => resolve(id)
+  const asking = { url, program: 'other', question: 'Why?', resumable: true, onRun, signal: leaving.signal }
+  const reading = assert.rejects(Array.fromAsync(streamRun(asking)), { name: 'AbortError' })
+  const id = await promise
+  leaving.abort()
+  await reading
+  await mounted(page, { url })
+  await page.evaluate((known) => app.run.resume(known), id)
+  // Nothing has been written: only the description has the field.
+  await page.waitForFunction(() => app.run.state.lanes[0]?.fields.answer)
+  const { lanes } = await stateOf(page)
+  assert.deepEqual(
+    lanes.map(({ predictor }) => predictor),
+    ['answerer'],
+  )
+  await page.evaluate(() => app.run.cancel())
+  await phaseIs(page, 'failed')
+  await service.assertQuiet('cancelled')
+})
+
+test('a resumable run is read on when its connection breaks', async (t) => {
+  const service = await Service.start(t, { script: beginning('so far') })
+  const proxy = await TcpProxy.start(t, service.url)
+  const page = await openReactPage(t, [proxy])
+  await startResumable(page, proxy.url)
+  proxy.cut()
+  service.upstream.script = echo
+  for (const exchange of [...service.upstream.exchanges]) exchange.delta(' and on').finish()
+  await phaseIs(page, 'done')
+  assert.equal((await stateOf(page)).lanes[0]?.fields.brainstorm?.text, 'so far and on')
+  await service.assertQuiet('ok')
+})
+
+test('stop leaves a resumable run, and cancel ends it, also after that', async (t) => {
+  const service = await Service.start(t, { script: beginning('so far') })
+  const page = await openReactPage(t, [service])
+  const { url } = service
+  const id = await startResumable(page, url)
+  await page.evaluate(() => app.run.stop())
+  await phaseIs(page, 'stopped')
+  assert.equal((await readRun({ url, id })).status, 'running')
+  await page.evaluate(() => app.run.cancel())
+  assert.equal((await readRun({ url, id })).status, 'cancelled')
+  await page.evaluate(() => app.root.unmount())
+  await startResumable(page, url)
+  await page.evaluate(() => app.run.cancel())
+  await phaseIs(page, 'failed')
+  const { failure } = await stateOf(page)
+  assert.equal(failure?.kind === 'failed' && failure.error.code, 'cancelled')
+  await service.assertQuiet('cancelled', 'cancelled')
+})
+
+test('cancel waits for the id of a run that has only just been asked for', async (t) => {
+  const service = await Service.start(t, { script: beginning('so far') })
+  const page = await openReactPage(t, [service])
+  await mounted(page, { url: service.url, resumable: true })
+  await page.evaluate(() => {
+    app.run.start('Why?')
+    return app.run.cancel()
+  })
+  await phaseIs(page, 'failed')
+  await service.assertQuiet('cancelled')
+})
+
+test('cancel ends a run that isn’t resumable too', async (t) => {
+  const service = await Service.start(t, { script: beginning('so far') })
+  const page = await openReactPage(t, [service])
+  await mounted(page, { url: service.url })
+  await start(page, 'Why?')
+  await shows(page, 'so far')
+  await page.evaluate(() => app.run.cancel())
+  await phaseIs(page, 'stopped')
+  await service.assertQuiet('client_closed')
 })
 
 test('what goes wrong has a kind, a sentence and the error itself', async (t) => {

@@ -45,8 +45,11 @@ export function behavesWell({ name, start }: Setting): void {
         assert.ok(await again.until())
         assert.deepEqual(again.events, first.events.slice(index + 1))
       }
-      const { status, prediction, position } = await stateOf(other.url, first.id)
-      assert.deepEqual([status, prediction?.data, position], ['done', ANSWER, ids.at(-1)])
+      const { program, status, prediction, position } = await stateOf(other.url, first.id)
+      assert.deepEqual(
+        [program, status, prediction?.data, position],
+        ['parallel-composer', 'done', ANSWER, ids.at(-1)],
+      )
     })
 
     await t.test('goes on without its reader', async (t) => {

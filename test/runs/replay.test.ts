@@ -38,9 +38,9 @@ type Step =
       chunk: string
       isLast: boolean
     }
-  | { kind: 'status'; module: string; phase: 'start' | 'end' | 'waiting' }
+  | { kind: 'status'; module: string; phase: 'start' | 'end' | 'waiting' | 'failed' }
   | { kind: 'usage'; predictor: string }
-  | { kind: 'reset'; keeps: boolean[] }
+  | { kind: 'reset'; keeps: boolean[]; message: string | undefined }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -50,7 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     kind: fc.constant('status' as const),
     module: fc.constantFrom('ideas', 'evidence', 'compose'),
-    phase: fc.constantFrom('start' as const, 'end' as const, 'waiting' as const),
+    phase: fc.constantFrom('start' as const, 'end' as const, 'waiting' as const, 'failed' as const),
   }),
   fc.record({
     kind: fc.constant('usage' as const),
@@ -59,6 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     kind: fc.constant('reset' as const),
     keeps: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
+    message: fc.constantFrom('Not that.', undefined),
   }),
 )
 
@@ -90,7 +91,7 @@ function framesOf(steps: readonly Step[]): Frame[] {
         const kept = new Set(keep.map(({ predictor, call }) => `${predictor} ${call}`))
         for (const key of said.keys()) if (!kept.has(key)) said.delete(key)
         closed = new Set([...closed].filter((key) => kept.has(key.split('|', 1)[0] as string)))
-        return [{ type: 'reset', keep }]
+        return [{ type: 'reset', keep, ...(one.message !== undefined && { message: one.message }) }]
       }
       case 'token': {
         const { predictor, call, field } = one.lane
@@ -159,6 +160,41 @@ test('in short, a module starts before what it says and ends after it', () => {
     { type: 'token', field: 'a', predictor: 'ideas.one', chunk: '13', is_last: true },
     said[5],
   ])
+})
+
+test('in short, a call that is asked again takes no status with it, and a run that is told anew does', () => {
+  const status = (module: string, phase: 'start' | 'progress' | 'failed', predictor?: string): Frame => ({
+    type: 'status',
+    message: `${predictor ?? module} ${phase}`,
+    module,
+    phase,
+    ...(predictor !== undefined && { predictor }),
+  })
+  const token = (predictor: string): Frame => ({
+    type: 'token',
+    field: 'a',
+    predictor,
+    chunk: 'x',
+    is_last: true,
+  })
+  const started = status('ideas', 'start')
+  const [kept, other] = [token('ideas.one'), token('evidence.two')]
+  const statuses = [
+    status('evidence', 'start'),
+    status('ideas', 'progress', 'ideas.three'),
+    status('ideas', 'failed', 'ideas.three'),
+    status('ideas', 'failed'),
+    status('compose', 'failed'),
+  ]
+  const said: Frame[] = [started, kept, other, ...statuses]
+  const keep = [{ predictor: 'ideas.one', call: 1 }]
+  assert.deepEqual(snapshot([...said, { type: 'reset', keep, message: 'Not that.' }]), [
+    started,
+    kept,
+    ...statuses,
+  ])
+  assert.deepEqual(snapshot([...said, { type: 'reset', keep }]), [started, kept])
+  assert.deepEqual(snapshot([...said, { type: 'reset', keep: [] }]), [])
 })
 
 /** Writes frames to a log in entries of these sizes, by owners that take over where they are cut. */

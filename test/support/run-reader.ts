@@ -7,6 +7,7 @@ export type Event = { readonly id: string | undefined; readonly data: string }
 
 export type RunState = {
   readonly id: string
+  readonly program: string
   readonly status: string
   readonly attempt: number
   readonly position: string

@@ -16,6 +16,7 @@ import type { StreamDeps } from './stream.ts'
 export const runState = z
   .object({
     id: z.string().describe('Whoever knows it may read the run: keep it as you keep a key.'),
+    program: z.string().describe('The name of its program.'),
     status: z.enum(['running', 'done', 'failed', 'cancelled']),
     attempt: z.int().min(0).describe('How many processes have worked on it.'),
     position: z.string().describe('The id of its last event.'),
@@ -49,6 +50,7 @@ export function runsRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const { id, header, position, endedAt, end } = tail
     return {
       id,
+      program: header.program,
       status: statusOf(end),
       attempt: position.attempt,
       position: written(position),
