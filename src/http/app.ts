@@ -16,6 +16,7 @@ import { originsOf } from './origins.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
+import { mcpRoute } from './routes/mcp.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
 import { runsRoutes } from './routes/runs.ts'
@@ -79,7 +80,7 @@ export async function buildApp({
   await app.register(cors, {
     origin: originsOf(config),
     methods: ['GET', 'POST', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after'],
+    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after', 'mcp-session-id'],
     maxAge: 7200, // seconds; browsers cache a preflight's answer no longer
   })
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
@@ -89,6 +90,7 @@ export async function buildApp({
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
   await websocketRoutes(app, { ...deps, maxBytes: BODY_LIMIT, questionTimeoutMs: requestTimeoutMs })
+  mcpRoute(app, deps)
   runsRoutes(app, deps)
   programRoutes(app, { programs, config })
   await clientRoutes(app)
