@@ -4,20 +4,19 @@
  * `status`, and the socket is closed.
  */
 import type { Socket } from 'node:net'
-import websocket from '@fastify/websocket'
+import websocket, { type WebsocketHandler } from '@fastify/websocket'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
-import type { RawData, WebSocket } from 'ws'
 import { RunError } from '../../core/errors.ts'
 import { excerpt } from '../../core/fault.ts'
 import type { ErrorFrame } from '../../core/frame.ts'
 import type { NamedProgram } from '../../core/program.ts'
+import { sendToSocket } from '../../wire/socket-frames.ts'
 import { hasStalled, isHandedOver } from '../connections.ts'
 import { loggedProblem } from '../error-answers.ts'
 import { parsed } from '../json-body.ts'
 import { foreignOrigins } from '../origins.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { beginRun } from '../run-reply.ts'
-import { sendToSocket } from '../socket-frames.ts'
 import { checkHandshake, chosenProtocol, SOCKET_PATH } from '../upgrades.ts'
 import { questionReader } from './asking.ts'
 import { type Question, questionKeys } from './question.ts'
@@ -35,6 +34,8 @@ const CLOSE = { normal: 1000, policy: 1008, internal: 1011, tryAgainLater: 1013 
 
 /** What tells a refusal from the error of a run: the status that a request would have been answered with. */
 export type RefusalFrame = ErrorFrame & Pick<ProblemBody, 'status' | 'errors'>
+
+type WebSocket = Parameters<WebsocketHandler>[0]
 
 type Asked = { readonly named: NamedProgram; readonly read: (body: unknown) => Question }
 
@@ -165,7 +166,7 @@ function programNamed(
   throw new Problem('not_found', detail)
 }
 
-function textOf(data: RawData, isBinary: boolean): string {
+function textOf(data: unknown, isBinary: boolean): string {
   if (isBinary) throw new Problem('bad_body', 'The message is binary. Send its JSON as text.')
   return String(data)
 }

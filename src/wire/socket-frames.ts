@@ -1,10 +1,19 @@
 /** A run's frames as the messages of a WebSocket, one for each. */
-import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
 import type { Outlet } from '../async/channel.ts'
 import type { Frame } from '../core/frame.ts'
-import { Batches } from '../wire/batches.ts'
-import { FrameTexts } from '../wire/native.ts'
+import { Batches } from './batches.ts'
+import { FrameTexts } from './native.ts'
+
+/** What is needed of a WebSocket. */
+export type MessageSocket = {
+  /** @param taken called when the network has the message, or never will */
+  send(text: string, taken?: (error?: Error | null) => void): void
+  ping(): void
+  once(event: 'close', listener: () => void): unknown
+}
+
+/** What is needed of the connection under it. */
+export type CorkableConnection = { cork(): void; uncork(): void }
 
 export type SocketFramesOptions = {
   /** Milliseconds of silence after which a ping is sent, so that proxies keep the connection open. */
@@ -22,8 +31,8 @@ export type SocketFramesOptions = {
  * @param connection what the socket was made of
  */
 export function sendToSocket(
-  socket: WebSocket,
-  connection: Socket,
+  socket: MessageSocket,
+  connection: CorkableConnection,
   frames: Outlet<Frame>,
   { heartbeatMs, onSent, onLost }: SocketFramesOptions,
 ): void {
