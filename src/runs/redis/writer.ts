@@ -151,7 +151,7 @@ export class Writer implements OwnLog {
       try {
         if (this.#isUnsure) await this.#agree()
         const batch = this.#next()
-        if (batch.length === 0) return
+        if (batch.length === 0 || this.#timer) return // what has come meanwhile has its moment
         await this.#append(batch)
       } catch (error) {
         this.#isUnsure = true
