@@ -7,6 +7,7 @@ import type { Received } from '../load.ts'
 import type { Peer } from '../processes.ts'
 import { readFrames } from '../reading.ts'
 import { leases } from './leases.ts'
+import { memory } from './memory.ts'
 import { begin, cancelAll, delaysOf, eventsOf, faultIn, inGroups, read, readInShort } from './reading.ts'
 import type { Server, Services } from './services.ts'
 import { watched } from './watched.ts'
@@ -32,6 +33,7 @@ export const runCells: readonly RunCell[] = [
   { name: 'claim', measure: claim },
   { name: 'cancel', measure: cancel },
   { name: 'leases', measure: leases },
+  { name: 'memory', measure: memory },
 ]
 
 /** The plain path, with Redis configured and without, in turns. */
