@@ -78,7 +78,11 @@ type Plan = {
   readonly windowMs: number
 }
 
-export async function underLoad(contender: Pick<Contender, 'path' | 'read'>, peer: Peer, plan: Plan): Promise<Result> {
+export async function underLoad(
+  contender: Pick<Contender, 'path' | 'read'>,
+  peer: Peer,
+  plan: Plan,
+): Promise<Result> {
   const load = new Load(peer.url + contender.path, plan.script, plan)
   await sleep(plan.warmUpMs)
   const [from, cpuBefore] = [now(), peer.cpu]

@@ -55,5 +55,10 @@ export const questionOf = ({ tokens, rate, silent = false, words = false }: Scri
 export function scriptIn(body: string): Script {
   const match = /bench tokens=(\d+) rate=([\d.]+) silent=(\d) words=(\d) end/.exec(body)
   if (!match) throw new Error(`No script in ${body}`)
-  return { tokens: Number(match[1]), rate: Number(match[2]), silent: match[3] === '1', words: match[4] === '1' }
+  return {
+    tokens: Number(match[1]),
+    rate: Number(match[2]),
+    silent: match[3] === '1',
+    words: match[4] === '1',
+  }
 }

@@ -17,8 +17,8 @@ const { values: options } = parseArgs({
 })
 
 const WHOLE: Effort & { repetitions: number } = {
-  repetitions: 3,
-  windowMs: 5_000,
+  repetitions: 2,
+  windowMs: 4_000,
   samples: 100,
   leaseMs: 10_000,
 }

@@ -45,7 +45,11 @@ async function plain(services: Services, { windowMs }: Effort): Promise<Figures>
   }
   const costs = { without: [] as number[], with: [] as number[] }
   const load = { slots: 8, spreadMs: 0, warmUpMs: windowMs / 4, windowMs: windowMs / 2 }
-  for (const names of [['with', 'without'], ['without', 'with'], ['with', 'without']] as const) {
+  for (const names of [
+    ['with', 'without'],
+    ['without', 'with'],
+    ['with', 'without'],
+  ] as const) {
     for (const name of names) {
       const contender = { path: '/v1/stream', read: readFrames }
       const { measures, fault } = await underLoad(contender, peers[name], {
@@ -191,7 +195,10 @@ async function wholeLog(services: Services, { samples }: Effort): Promise<Figure
     const reader = await readInShort(other, id)
     await reader.closed
     times.push((reader.arrivals.at(-1)?.at ?? Number.NaN) - reader.sentAt)
-    events = Buffer.concat(reader.arrivals.map((one) => one.bytes)).toString().split('data: ').length - 1
+    events =
+      Buffer.concat(reader.arrivals.map((one) => one.bytes))
+        .toString()
+        .split('data: ').length - 1
   }
   const range = await redis.stats('xrange')
   return {
@@ -220,7 +227,8 @@ async function claim(services: Services, { leaseMs }: Effort): Promise<Figures> 
   await first.stop('SIGKILL')
   await Promise.all(readers.map(({ until }) => until((bytes) => bytes.includes(RESET))))
   const times = readers.map(
-    ({ arrivals }) => ((arrivals.find(({ bytes }) => bytes.includes(RESET))?.at ?? Number.NaN) - killedAt) / 1_000,
+    ({ arrivals }) =>
+      ((arrivals.find(({ bytes }) => bytes.includes(RESET))?.at ?? Number.NaN) - killedAt) / 1_000,
   )
   for (const one of readers) one.leave()
   return { leaseMs, least: Math.min(...times), most: Math.max(...times) }

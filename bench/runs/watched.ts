@@ -1,8 +1,8 @@
 /** Runs of one instance, all of which one other instance watches. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { Effort, Figures } from './cells.ts'
 import type { Order, Report } from './part.ts'
 import type { Server, Services } from './services.ts'
