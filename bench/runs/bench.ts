@@ -10,7 +10,9 @@ import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Effort, type Figures, runCells } from './cells.ts'
+import { writePart } from '../results-file.ts'
 import { Services } from './services.ts'
+import { resultsOf } from './table.ts'
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, cell: { type: 'string', multiple: true } },
@@ -25,7 +27,12 @@ const WHOLE: Effort & { repetitions: number } = {
 const QUICK = { repetitions: 1, windowMs: 2_000, samples: 20, leaseMs: 3_000 }
 const { repetitions, ...effort } = options.quick ? QUICK : WHOLE
 
+const unknown = options.cell?.find((one) => !runCells.some(({ name }) => name === one))
+if (unknown !== undefined) {
+  throw new Error(`There is no '${unknown}'. There are ${runCells.map(({ name }) => name).join(', ')}.`)
+}
 const chosen = runCells.filter(({ name }) => options.cell?.includes(name) ?? true)
+const began = performance.now()
 const seen = new Map<string, Figures[]>()
 for (let repetition = 0; repetition < repetitions; repetition++) {
   for (const { name, measure } of chosen) {
@@ -41,3 +48,8 @@ for (let repetition = 0; repetition < repetitions; repetition++) {
     await sleep(500)
   }
 }
+
+const report = resultsOf(seen, repetitions, (performance.now() - began) / 60_000)
+console.log(report)
+if (!options.quick && !options.cell) writePart(report)
+else console.error('RESULTS.md is left as it is: it holds whole runs only.')

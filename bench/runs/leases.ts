@@ -9,6 +9,8 @@ import type { Services } from './services.ts'
 
 const OWNERS = 10
 const EACH = 1_000
+/** Of each owner. */
+const LOOKS_A_SECOND = 2
 
 export async function leases(services: Services, { windowMs }: Effort): Promise<Figures> {
   const redis = await services.redis()
@@ -51,7 +53,7 @@ export async function leases(services: Services, { windowMs }: Effort): Promise<
   }
   return {
     renew: renew.micros,
-    scan: scan.micros,
+    scan: (scan.micros * scan.calls) / LOOKS_A_SECOND / OWNERS / (windowMs / 1_000),
     bytes,
     busy,
     renewals: renew.calls,
