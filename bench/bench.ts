@@ -5,7 +5,6 @@
  *     npm run bench -- --quick                       a shorter version of most of it
  *     npm run bench -- --cell full-64 --peer obvious  some of it; names may be given more than once
  */
-import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -15,6 +14,7 @@ import { type DialectCosts, measureDialects } from './dialects.ts'
 import { type Contender, contenders, SERVICE } from './peers.ts'
 import { Peer, pinClient } from './processes.ts'
 import { profile, type Shares } from './profile.ts'
+import { writePart } from './results-file.ts'
 import {
   aims,
   crowds,
@@ -156,7 +156,7 @@ const report = [
 
 console.log(report)
 if (isWhole) {
-  writeFileSync(new URL('RESULTS.md', import.meta.url), `${report}\n`)
+  writePart(report)
 } else {
   process.stderr.write('RESULTS.md is left as it is: it holds whole runs only.\n')
 }

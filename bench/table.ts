@@ -52,7 +52,7 @@ function spread(values: readonly number[], format: Format): string {
   return `${median} (${format(Math.min(...values))}–${format(Math.max(...values))})`
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`
   return [line(heads), line(heads.map((_, nth) => (nth === 0 ? '---' : '---:'))), ...rows.map(line)].join(
     '\n',

@@ -91,6 +91,7 @@ export class MemoryStore implements RunStore {
 
   #keep(tail: Tail): void {
     if (!this.#tails.has(tail.id)) return // it has been erased
+    tail.compact()
     this.#over.set(tail.id, tail)
     this.#size += tail.size
     this.#sweep()
