@@ -5,19 +5,30 @@
  *     npm run bench -- --quick                       a shorter version of most of it
  *     npm run bench -- --cell full-64 --peer obvious  some of it; names may be given more than once
  */
-import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Cell, cells, RATES } from './cells.ts'
 import { type Crowd, crowd } from './crowd.ts'
+import { type DialectCosts, measureDialects } from './dialects.ts'
 import { type Contender, contenders, SERVICE } from './peers.ts'
 import { Peer, pinClient } from './processes.ts'
 import { profile, type Shares } from './profile.ts'
-import { aims, crowds, firstToken, fullSpeed, machine, paced, Results, shares } from './table.ts'
+import { writePart } from './results-file.ts'
+import {
+  aims,
+  crowds,
+  dialectTable,
+  firstToken,
+  fullSpeed,
+  machine,
+  paced,
+  Results,
+  shares,
+} from './table.ts'
 
 /** What is measured for the service alone. */
-const ALONE = ['crowds', 'profile']
+const ALONE = ['crowds', 'profile', 'dialects']
 const CROWD_SIZES = [1_000, 5_000]
 
 const { values: options } = parseArgs({
@@ -115,6 +126,19 @@ if (wants('profile')) {
   await upstream.stop()
 }
 
+const costs: DialectCosts[] = []
+if (wants('dialects')) {
+  const upstream = await startUpstream()
+  const peer = await service.start(upstream)
+  for (let repetition = 0; repetition < effort.repetitions; repetition++) {
+    process.stderr.write('dialects\n')
+    costs.push(await measureDialects(peer, effort.windowMs))
+    collectGarbage()
+  }
+  await peer.stop()
+  await upstream.stop()
+}
+
 const has = (prefix: string) => chosenCells.some(({ name }) => name.startsWith(prefix))
 const report = [
   '# Results',
@@ -124,6 +148,7 @@ const report = [
   ...RATES.filter((rate) => has(`paced-${rate}`)).map((rate) => paced(results, chosenContenders, rate)),
   has('first-token') || has('idle') ? firstToken(results, chosenContenders) : '',
   seen.length > 0 ? crowds(seen) : '',
+  costs.length > 0 ? dialectTable(costs) : '',
   profiled ? shares(profiled) : '',
 ]
   .filter((part) => part !== '')
@@ -131,9 +156,10 @@ const report = [
 
 console.log(report)
 if (isWhole) {
-  writeFileSync(new URL('RESULTS.md', import.meta.url), `${report}\n`)
+  writePart(report)
 } else {
   process.stderr.write('RESULTS.md is left as it is: it holds whole runs only.\n')
 }
 const wrong = chosenContenders.filter(({ name }) => results.fault(name))
-process.exitCode = wrong.some(({ name }) => name === SERVICE) ? 1 : 0
+const isWrong = wrong.some(({ name }) => name === SERVICE) || costs.some(({ faults }) => faults.some(Boolean))
+process.exitCode = isWrong ? 1 : 0

@@ -78,8 +78,12 @@ type Plan = {
   readonly windowMs: number
 }
 
-async function underLoad(contender: Contender, peer: Peer, plan: Plan): Promise<Result> {
-  const load = new Load(peer.url + contender.path, plan.script, plan)
+export async function underLoad(
+  contender: Pick<Contender, 'path' | 'read' | 'body'>,
+  peer: Peer,
+  plan: Plan,
+): Promise<Result> {
+  const load = new Load(peer.url + contender.path, plan.script, { ...plan, body: contender.body })
   await sleep(plan.warmUpMs)
   const [from, cpuBefore] = [now(), peer.cpu]
   await sleep(plan.windowMs)

@@ -22,13 +22,25 @@ export type Stream = {
   readonly leave: () => void
 }
 
+const alone = (question: string): object => ({ question })
+
+/** What came of one request. */
+export type Received = Omit<Stream, 'script'>
+
 /**
  * Asks once, on a new connection that is open before the clock starts.
  *
  * @param url with its path
+ * @param bodyOf makes the body of the question
  */
-export async function ask(url: string, script: Script): Promise<Stream> {
-  const { host, hostname, port, pathname } = new URL(url)
+export const ask = async (url: string, script: Script, bodyOf = alone): Promise<Stream> => ({
+  script,
+  ...(await request('POST', url, JSON.stringify(bodyOf(questionOf(script))))),
+})
+
+/** Sends one request, on a connection of its own, and keeps what comes with its time. */
+export async function request(method: 'GET' | 'POST', url: string, body = ''): Promise<Received> {
+  const { host, hostname, port, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.setNoDelay()
   await once(socket, 'connect')
@@ -36,10 +48,9 @@ export async function ask(url: string, script: Script): Promise<Stream> {
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
   const arrivals: Arrival[] = []
   socket.on('data', (bytes) => arrivals.push({ at: now(), bytes: bytes as Buffer }))
-  const body = JSON.stringify({ question: questionOf(script) })
   const sentAt = now()
   socket.write(
-    `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `${method} ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n${body && `content-type: application/json\r\ncontent-length: ${body.length}\r\n`}\r\n${body}`,
   )
   const until = (holds: (bytes: Buffer) => boolean) =>
     new Promise<void>((resolve) => {
@@ -47,7 +58,7 @@ export async function ask(url: string, script: Script): Promise<Stream> {
       socket.on('data', (bytes) => holds(bytes as Buffer) && resolve())
       closed.then(resolve)
     })
-  return { script, sentAt, arrivals, closed, until, leave: () => socket.destroy() }
+  return { sentAt, arrivals, closed, until, leave: () => socket.destroy() }
 }
 
 /** Keeps this many runs going until it is stopped: each slot asks again when its run is over. */
@@ -55,18 +66,28 @@ export class Load {
   readonly streams: Stream[] = []
   #isStopped = false
   readonly #open = new Set<Stream>()
+  readonly #body: ((question: string) => object) | undefined
 
   /**
    * @param spreadMs milliseconds over which the slots start, so that runs aren't all at the same point
    */
-  constructor(url: string, script: Script, { slots, spreadMs }: { slots: number; spreadMs: number }) {
+  constructor(
+    url: string,
+    script: Script,
+    {
+      slots,
+      spreadMs,
+      body,
+    }: { slots: number; spreadMs: number; body?: ((question: string) => object) | undefined },
+  ) {
+    this.#body = body
     for (let slot = 0; slot < slots; slot++) this.#fill(url, script, (slot / slots) * spreadMs)
   }
 
   async #fill(url: string, script: Script, afterMs: number): Promise<void> {
     if (afterMs > 0) await sleep(afterMs)
     while (!this.#isStopped) {
-      const stream = await ask(url, script)
+      const stream = await ask(url, script, this.#body)
       this.streams.push(stream)
       this.#open.add(stream)
       if (this.#isStopped) stream.leave()

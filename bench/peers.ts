@@ -1,7 +1,8 @@
 /** Who takes part: the service, what it is compared with, and how each is started and read. */
 import { readFileSync } from 'node:fs'
+import type { Stream } from './load.ts'
 import { Peer } from './processes.ts'
-import { readBytes, readFrames } from './reading.ts'
+import { asIs, type Reading, readBytes, readFrames } from './reading.ts'
 
 export const SERVICE = 'tributary'
 
@@ -10,9 +11,11 @@ export type Contender = {
   /** Its name in the table. */
   readonly title: string
   readonly path: string
+  /** A request's body; left out: the question alone. */
+  readonly body?: (question: string) => object
   /** `nodeOptions`: for the service alone. */
   readonly start: (upstream: Peer, nodeOptions?: string) => Promise<Peer>
-  readonly read: typeof readFrames
+  readonly read: (stream: Stream) => Reading
 }
 
 /** What the service's defaults don't allow: this many streams, and silences longer than the idle limit. */
@@ -40,7 +43,7 @@ const service: Contender = {
       },
       announcement: /(?=.*"msg":"Server listening at (http:[^"]+)").*"pid":(\d+)/,
     }),
-  read: readFrames,
+  read: (stream) => readFrames(stream, asIs),
 }
 
 function library(name: string, title: string): Contender {
@@ -53,7 +56,7 @@ function library(name: string, title: string): Contender {
         role: 'service',
         env: { UPSTREAM: `${upstream.url}/v1`, NODE_ENV: 'production' },
       }),
-    read: readFrames,
+    read: (stream) => readFrames(stream, asIs),
   }
 }
 

@@ -32,6 +32,16 @@ export type Role = 'service' | 'upstream'
 /** Clock ticks a second in /proc: fixed at 100 in Linux's interface to programs. */
 const TICKS = 100
 
+/** Processor time that a process has used so far, in microseconds; NaN if the system doesn't tell. */
+export function cpuOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
+    return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / TICKS // utime and stime, proc_pid_stat(5)
+  } catch {
+    return Number.NaN
+  }
+}
+
 export class Peer {
   readonly url: string
   readonly #pid: number
@@ -47,6 +57,7 @@ export class Peer {
   /**
    * Starts a process, and waits until it serves.
    *
+   * @param role decides which processor it gets; without one, that is up to the system
    * @param announcement what it prints then: an address in the first group, and in the second its process id, unless
    *   that is the id of what was started
    * @throws Error with what it printed, if it ends before that
@@ -57,10 +68,10 @@ export class Peer {
       role,
       env = {},
       announcement = /listening on (\S+)/,
-    }: { role: Role; env?: Record<string, string>; announcement?: RegExp },
+    }: { role?: Role; env?: Record<string, string>; announcement?: RegExp },
   ): Promise<Peer> {
     const processor = role === 'service' ? FOR_SERVICE : FOR_UPSTREAM
-    const [file, ...args] = isPinned ? ['taskset', '-c', String(processor), ...command] : command
+    const [file, ...args] = isPinned && role ? ['taskset', '-c', String(processor), ...command] : command
     const child = spawn(file as string, args, {
       cwd: new URL('..', import.meta.url),
       env: { ...process.env, ...env },
@@ -84,14 +95,14 @@ export class Peer {
     })
   }
 
+  /** What it prints once it serves. */
+  get output(): Readable {
+    return this.#child.stdout as Readable
+  }
+
   /** Processor time used so far, in microseconds; NaN if the system doesn't tell. */
   get cpu(): number {
-    try {
-      const fields = readFileSync(`/proc/${this.#pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
-      return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / TICKS // utime and stime, proc_pid_stat(5)
-    } catch {
-      return Number.NaN
-    }
+    return cpuOf(this.#pid)
   }
 
   /** Resident memory in bytes; NaN if the system doesn't tell. */
@@ -106,6 +117,25 @@ export class Peer {
 
   /** Collects its garbage through the inspector, the only way to ask for that from outside. */
   async collectGarbage(): Promise<void> {
+    await this.#inspect('HeapProfiler.collectGarbage')
+  }
+
+  /** Collects its garbage. Resolves with the bytes that are left on its heap. */
+  async heap(): Promise<number> {
+    await this.collectGarbage()
+    const { usedSize } = await this.#inspect('Runtime.getHeapUsage')
+    return usedSize as number
+  }
+
+  /** What keeps its event loop alive, by kind. */
+  async resources(): Promise<Record<string, number>> {
+    const expression =
+      'JSON.stringify(Object.fromEntries(Map.groupBy(process.getActiveResourcesInfo(), (one) => one).entries().map(([name, all]) => [name, all.length])))'
+    const { result } = await this.#inspect('Runtime.evaluate', { expression })
+    return JSON.parse((result as { value: string }).value)
+  }
+
+  async #inspect(method: string, params: object = {}): Promise<Record<string, unknown>> {
     if (!this.#inspector) {
       process.kill(this.#pid, 'SIGUSR1')
       while (!this.#inspector) {
@@ -115,9 +145,10 @@ export class Peer {
     }
     const socket = new WebSocket(this.#inspector)
     await once(socket, 'open')
-    socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }))
-    await once(socket, 'message')
+    socket.send(JSON.stringify({ id: 1, method, params }))
+    const [{ data }] = (await once(socket, 'message')) as [{ data: string }]
     socket.close()
+    return JSON.parse(data).result
   }
 
   /** Settles when it has nothing left to do, or after some seconds. */

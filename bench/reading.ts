@@ -13,8 +13,23 @@ export type Reading = {
   readonly fault: string | undefined
 }
 
-/** Frames that a service sent. */
-export function readFrames(stream: Stream): Reading {
+/** What an event says, in the words of the native dialect. A prediction without data is one that isn't checked. */
+// biome-ignore lint/suspicious/noExplicitAny: parsed JSON of whatever dialect
+export type Translate = (event: any) => Said
+
+type Said = {
+  readonly type: string
+  readonly predictor?: string
+  readonly chunk?: string
+  readonly data?: { readonly answer?: unknown }
+  readonly message?: string
+}
+
+/** The native dialect's own events. */
+export const asIs: Translate = (frame) => frame
+
+/** Frames that a service sent, in whatever dialect. */
+export function readFrames(stream: Stream, translate: Translate): Reading {
   const { tokens: count, rate, silent } = stream.script
   const lanes = new Map<string, Lane>()
   const laneOf = (predictor: string): Lane => {
@@ -32,10 +47,12 @@ export function readFrames(stream: Stream): Reading {
       isOver = true
       return
     }
-    const frame = JSON.parse(data)
-    if (frame.type === 'token' && frame.chunk !== '') {
-      reading.tokens.push({ at, count: laneOf(frame.predictor).add(frame.chunk) })
-      for (const [, micros] of frame.chunk.matchAll(STAMP)) {
+    const frame = translate(JSON.parse(data))
+    if (frame.type === 'token') {
+      const { predictor = '', chunk = '' } = frame
+      if (chunk === '') return
+      reading.tokens.push({ at, count: laneOf(predictor).add(chunk) })
+      for (const [, micros] of chunk.matchAll(STAMP)) {
         reading.delays.push({ at, micros: at - Number(micros) })
       }
     } else if (frame.type === 'prediction') {
@@ -43,7 +60,7 @@ export function readFrames(stream: Stream): Reading {
       for (const [name, lane] of lanes) {
         if (!lane.isWhole) fault ??= `${name} has ${lane.text.length} characters and isn't whole`
       }
-      if (frame.data?.answer !== lanes.get('compose')?.text)
+      if (frame.data && frame.data.answer !== lanes.get('compose')?.text)
         fault ??= "the prediction isn't what was streamed"
     } else if (frame.type === 'error') {
       fault ??= frame.message
@@ -55,7 +72,10 @@ export function readFrames(stream: Stream): Reading {
     text += bytes
     const events = text.split('\n\n')
     text = events.pop() as string
-    for (const event of events) if (event.startsWith('data: ')) take(event.slice(6), at)
+    for (const event of events) {
+      const data = event.slice(event.indexOf('data: ') + 6)
+      if (data.startsWith('{') || data === '[DONE]') take(data, at)
+    }
   }
   for (const [name, lane] of lanes) if (!lane.isExact) fault ??= `${name} is not what the model wrote`
   if (isOver && lanes.size === 0) fault ??= 'no tokens'

@@ -2,6 +2,7 @@
 import { cpus, totalmem } from 'node:os'
 import { IDLE, type Measures, PACE, quantile, RATES, STREAMS, TOKENS } from './cells.ts'
 import type { Crowd } from './crowd.ts'
+import { type DialectCosts, dialects } from './dialects.ts'
 import { type Contender, SERVICE } from './peers.ts'
 import { isPinned } from './processes.ts'
 import type { Shares } from './profile.ts'
@@ -51,7 +52,7 @@ function spread(values: readonly number[], format: Format): string {
   return `${median} (${format(Math.min(...values))}–${format(Math.max(...values))})`
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`
   return [line(heads), line(heads.map((_, nth) => (nth === 0 ? '---' : '---:'))), ...rows.map(line)].join(
     '\n',
@@ -182,6 +183,31 @@ leave, a hundred at a time. Memory is resident, after a garbage collection; left
         megabytes(one.after),
         one.afterStorms.map(megabytes).join(', '),
       ]),
+    ),
+  ].join('\n')
+}
+
+/** @param costs of each repetition */
+export function dialectTable(costs: readonly DialectCosts[]): string {
+  const ratios = (nth: number) => costs.map(({ cpu }) => (cpu[nth] as number) / (cpu[0] as number))
+  return [
+    '## Dialects\n',
+    `The same runs in each dialect, 8 at once at full speed, in turns in one process. Other dialects than the native one`,
+    `include reasoning and usage, and ask the model's endpoint for both.\n`,
+    table(
+      ['', 'CPU µs a token', '× native'],
+      dialects.map(({ title }, nth) => {
+        const fault = costs.map(({ faults }) => faults[nth]).find(Boolean)
+        if (fault !== undefined) return [title, `wrong (${fault})`, '']
+        return [
+          title,
+          spread(
+            costs.map(({ cpu }) => cpu[nth] as number),
+            precise,
+          ),
+          spread(ratios(nth), times),
+        ]
+      }),
     ),
   ].join('\n')
 }

@@ -44,14 +44,21 @@ export type Script = {
   readonly rate: number
   /** Whether the upstream goes silent after these tokens and leaves its stream open. */
   readonly silent?: boolean
+  /** Whether paced tokens are words as well, where what they take is measured, and not how long they take. */
+  readonly words?: boolean
 }
 
-export const questionOf = ({ tokens, rate, silent = false }: Script) =>
-  `bench tokens=${tokens} rate=${rate} silent=${Number(silent)} end`
+export const questionOf = ({ tokens, rate, silent = false, words = false }: Script) =>
+  `bench tokens=${tokens} rate=${rate} silent=${Number(silent)} words=${Number(words)} end`
 
 /** The script in a request's body. */
 export function scriptIn(body: string): Script {
-  const match = /bench tokens=(\d+) rate=([\d.]+) silent=(\d) end/.exec(body)
+  const match = /bench tokens=(\d+) rate=([\d.]+) silent=(\d) words=(\d) end/.exec(body)
   if (!match) throw new Error(`No script in ${body}`)
-  return { tokens: Number(match[1]), rate: Number(match[2]), silent: match[3] === '1' }
+  return {
+    tokens: Number(match[1]),
+    rate: Number(match[2]),
+    silent: match[3] === '1',
+    words: match[4] === '1',
+  }
 }

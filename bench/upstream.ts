@@ -6,13 +6,21 @@ import { createServer, type Socket } from 'node:net'
 import { now } from './clock.ts'
 import { answerOf, content, ending, formatOf, opening } from './events.ts'
 import { listen } from './listen.ts'
-import { type Script, scriptIn, stamp } from './text.ts'
+import { type Script, scriptIn, stamp, tokensOf } from './text.ts'
 
 const HEAD =
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n'
 
 /** A completion that writes at a pace of its own. */
-type Paced = { readonly socket: Socket; left: number; due: number; readonly every: number; end: () => void }
+type Paced = {
+  readonly socket: Socket
+  left: number
+  due: number
+  readonly every: number
+  /** What it writes in place of the time, from the last token to the first. */
+  readonly words: readonly string[] | undefined
+  readonly end: () => void
+}
 
 const paced = new Set<Paced>()
 const [beforeStamp, afterStamp] = content(stamp(0)).split(stamp(0)) as [string, string]
@@ -24,7 +32,9 @@ function write(): void {
   for (const one of paced) {
     const { socket } = one
     for (; one.left > 0 && one.due <= now(); one.due += one.every, one.left--) {
-      socket.write(beforeStamp + stamp(now()) + afterStamp, 'latin1')
+      const word = one.words?.[one.left - 1]
+      if (word === undefined) socket.write(beforeStamp + stamp(now()) + afterStamp, 'latin1')
+      else socket.write(content(word))
     }
     if (one.left > 0 && !socket.destroyed) continue
     paced.delete(one)
@@ -36,7 +46,7 @@ function write(): void {
 }
 
 function answer(socket: Socket, body: string, isLast: boolean): void {
-  const { tokens, rate, silent }: Script = scriptIn(body)
+  const { tokens, rate, silent, words }: Script = scriptIn(body)
   const format = formatOf(body)
   const end = () => {
     if (silent || socket.destroyed) return
@@ -52,7 +62,14 @@ function answer(socket: Socket, body: string, isLast: boolean): void {
   socket.write(opening(format))
   const every = rate === 0 ? 0 : 1_000_000 / rate
   // Not all at the same moment, even if they came together.
-  const one = { socket, left: tokens, due: now() + Math.random() * every, every, end }
+  const one = {
+    socket,
+    left: tokens,
+    due: now() + Math.random() * every,
+    every,
+    words: words ? tokensOf(tokens).reverse() : undefined,
+    end,
+  }
   paced.add(one)
   write()
 }

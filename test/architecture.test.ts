@@ -95,6 +95,7 @@ const BEHIND_ONE_WALL: Readonly<Record<string, readonly string[]>> = {
   undici: ['lm'],
   'node-llama-cpp': ['lm'],
   fastify: ['http', 'telemetry'],
+  '@fastify/websocket': ['http'],
   'streaming-markdown': ['playground'],
   react: ['react'],
   '@redis/client': ['runs'],

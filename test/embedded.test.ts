@@ -96,5 +96,12 @@ test('a question that the model’s context can’t hold is refused before the s
   const response = await service.post('why '.repeat(1_900))
   assert.equal(response.status, 400)
   assert.equal(((await response.json()) as { code: string }).code, 'prompt_too_long')
+  const completion = await fetch(`${service.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ messages: [{ role: 'user', content: 'why '.repeat(1_900) }], stream: true }),
+  })
+  assert.equal(completion.status, 400)
+  assert.partialDeepStrictEqual(await completion.json(), { error: { code: 'prompt_too_long' } })
   await service.assertQuiet('ok')
 })

@@ -192,8 +192,9 @@ describe('a typed program', () => {
 
     const { paths, components } = await get('/openapi.json')
     assert.ok('/v1/programs/program/stream' in paths)
-    const { include, ...inputs } = components.schemas.Question.properties
+    const { include, resumable, ...inputs } = components.schemas.Question.properties
     assert.deepEqual(inputs, description.inputs.properties)
+    assert.equal(resumable.type, 'boolean')
     assert.deepEqual(include.items.enum, ['reasoning', 'usage', 'values'])
   })
 

@@ -8,6 +8,7 @@ import type { AnyProgram, FrameOf, ProgramTypes } from './program-types.ts'
 import { type Connect, follow, readingOf } from './reconnect.ts'
 import type { Reconnecting } from './reconnecting.ts'
 import { addressOf, authorization, type Connection, isOf, refusalOf } from './request.ts'
+import { socketFramesOf } from './socket-run.ts'
 
 /** What the program is asked: all of its inputs by name, or `question` alone, which is short for `inputs: { question }`. */
 export type Asked<Of extends ProgramTypes = AnyProgram> =
@@ -31,6 +32,11 @@ export type Asking<Of extends ProgramTypes = AnyProgram> = Connection &
     readonly include?: readonly ExtraFrame[] | undefined
     /** Whether the run outlives its connection: then one that breaks is made again, and no frame is missing. */
     readonly resumable?: boolean | undefined
+    /**
+     * `websocket` where streams of events don't get through. A resumable run takes no notice of it: it reads events again
+     * from where it was cut. Node has one from version 22 on.
+     */
+    readonly transport?: 'events' | 'websocket' | undefined
     /** Called once with the id of a resumable run, by which anybody may read it who has the key that it was asked with. */
     readonly onRun?: ((run: { readonly id: string }) => void) | undefined
   }
@@ -51,9 +57,12 @@ export function streamRun<Of extends ProgramTypes = AnyProgram>(
 ): AsyncGenerator<FrameOf<Of>, void, undefined> {
   // The compiler can't tell that a program's own names are names.
   const any = asking as unknown as Asking
-  const frames = any.resumable ? resumableFramesOf(any) : framesOf(any)
+  const frames = any.resumable ? resumableFramesOf(any) : plainFramesOf(any)
   return frames as AsyncGenerator<FrameOf<Of>, void, undefined>
 }
+
+const plainFramesOf = (asking: Asking) =>
+  asking.transport === 'websocket' ? socketFramesOf(asking) : framesOf(asking)
 
 async function* framesOf(asking: Asking): AsyncGenerator<Frame, void, undefined> {
   const { url, signal, fetch = globalThis.fetch, onEvent } = asking

@@ -12,14 +12,21 @@ import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import { openapi } from './openapi.ts'
+import { originsOf } from './origins.ts'
+import { agUiRoutes } from './routes/ag-ui.ts'
+import { chatRoutes } from './routes/chat.ts'
 import { clientRoutes } from './routes/client.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
+import { mcpRoute } from './routes/mcp.ts'
+import { openaiRoutes } from './routes/openai.ts'
 import { playgroundRoutes } from './routes/playground.ts'
 import { programRoutes } from './routes/program.ts'
 import { runsRoutes } from './routes/runs.ts'
 import { streamRoutes } from './routes/stream.ts'
+import { websocketRoutes } from './routes/websocket.ts'
 import { badAddress, refuseAmbiguousRequests } from './strict-http.ts'
+import { isUpgrade } from './upgrades.ts'
 
 /** The largest body, in bytes. */
 const BODY_LIMIT = 128 * 1024
@@ -55,6 +62,7 @@ export async function buildApp({
       headersTimeout: requestTimeoutMs, // if this were longer, Node would also use it as the request timeout
       connectionsCheckingInterval: 1_000, // how often Node checks for requests over that time
       requireHostHeader: false, // Node's own refusal has no body
+      shouldUpgradeCallback: isUpgrade, // anything else that offers another protocol, such as HTTP/2, is a request
     },
     clientErrorHandler: refuseBadRequests(logger),
     // For addresses that can't be decoded, which meet neither hooks nor the error handler.
@@ -73,9 +81,16 @@ export async function buildApp({
   refuseAmbiguousRequests(app)
   refuseOtherHosts(app, config)
   await app.register(cors, {
-    origin: config.CORS_ORIGIN?.includes('*') ? '*' : (config.CORS_ORIGIN ?? LOOPBACK),
+    origin: originsOf(config),
     methods: ['GET', 'POST', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'x-run-id', 'location', 'retry-after'],
+    exposedHeaders: [
+      'x-request-id',
+      'x-run-id',
+      'location',
+      'retry-after',
+      'x-should-retry',
+      'mcp-session-id',
+    ],
     maxAge: 7200, // seconds; browsers cache a preflight's answer no longer
   })
   if (config.API_KEYS) wantKeys(app, config.API_KEYS)
@@ -84,16 +99,18 @@ export async function buildApp({
   healthRoutes(app, { lm, runs, resumable, isLoaded })
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
+  await websocketRoutes(app, { ...deps, maxBytes: BODY_LIMIT, questionTimeoutMs: requestTimeoutMs })
+  mcpRoute(app, deps)
   runsRoutes(app, deps)
+  chatRoutes(app, deps)
+  agUiRoutes(app, deps)
   programRoutes(app, { programs, config })
+  openaiRoutes(app, deps)
   await clientRoutes(app)
   await playgroundRoutes(app)
   await docsRoutes(app, openapi(config, programs))
   return app
 }
-
-/** Pages served from this machine, on any port, such as a developer's front end. */
-const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
 /** The client's own request id if it is harmless in a log and a header; otherwise one of ours. */
 function requestId({ 'x-request-id': sent }: IncomingHttpHeaders): string {

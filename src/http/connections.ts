@@ -7,7 +7,7 @@
  * under way whose answer has nothing to send, such as a stream whose model is silent. Without a request, Node does it
  * by itself: for a connection that was refused and never closed, or that never sent a request.
  */
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -24,6 +24,13 @@ type Requests = { waiting: number; total: number; last?: ServerResponse }
 
 const requests = new WeakMap<Socket, Requests>()
 const stalled = new WeakSet<Socket>()
+
+/** Whether a request on this connection waits for its answer. */
+export const isAnswering = (socket: Socket): boolean => (requests.get(socket)?.waiting ?? 0) > 0
+
+/** Whether Node has let go of a request's connection, for it to become something other than HTTP. */
+export const isHandedOver = (request: IncomingMessage): boolean =>
+  (request as { upgrade?: boolean | null }).upgrade === true // types for it are missing
 
 /** @param maxConnections connections that may be open; any more are closed as they come */
 export function limitConnections(app: FastifyInstance, maxConnections: number): void {
@@ -44,13 +51,14 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
     ofSocket.total++
     if (ofSocket.total >= MAX_REQUESTS) reply.header('connection', 'close')
     reply.raw.once('close', () => ofSocket.waiting--)
-    // This listener also keeps Node from destroying the socket itself. The timeout fires after a time in which nothing
-    // was read or written, so if bytes are waiting, their reader takes nothing.
-    reply.raw.on('timeout', () => {
-      if (socket.writableLength === 0) return
-      stalled.add(socket)
-      socket.destroy()
-    })
+    if (isHandedOver(request.raw)) {
+      // Node has let go of the socket: neither does it say that it has timed out, nor would it close it after a refusal.
+      socket.on('timeout', () => dropStalled(socket))
+      reply.raw.once('finish', () => socket.destroySoon())
+    } else {
+      // This listener also keeps Node from destroying the socket itself.
+      reply.raw.on('timeout', () => dropStalled(socket))
+    }
     // A page waits for its turn, or each one in line would hold a buffer of its own. A question doesn't wait: while its
     // body waits, the connection isn't read, and nobody would see the client leave.
     if (!before || request.method === 'POST') next()
@@ -60,6 +68,13 @@ export function limitConnections(app: FastifyInstance, maxConnections: number): 
       })
     }
   })
+}
+
+/** At a timeout, nothing was read or written for a time. So if bytes are waiting, their reader takes nothing. */
+function dropStalled(socket: Socket): void {
+  if (socket.writableLength === 0) return
+  stalled.add(socket)
+  socket.destroy()
 }
 
 /** Whether a connection was destroyed because its reader took nothing. */

@@ -48,12 +48,18 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
-  const problem = error instanceof Problem ? error : problemOf(error, request)
-  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-  logRefusal(request.log, problem, request.ip)
+  const problem = loggedProblem(error, request)
   const { refusal = problemDocument } = request.routeOptions.config
   const { type, body } = refusal(problem, request.id)
   return reply.status(problem.status).headers(problem.headers).type(type).send(body)
+}
+
+/** What was thrown before a stream began, as a refusal that is in the log. */
+export function loggedProblem(error: FastifyError | Problem | Unready, request: FastifyRequest): Problem {
+  const problem = error instanceof Problem ? error : problemOf(error, request)
+  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
+  logRefusal(request.log, problem, request.ip)
+  return problem
 }
 
 /** What runs throw before they begin. */

@@ -11,10 +11,10 @@ import { keyTaken, noSuchRun } from './run-problems.ts'
 
 export const QUESTION = 'Why is the sky blue?'
 
-const REQUEST_ID = '0b1f6c0e-6f0b-4f5c-9d61-4a3c9c1e2b57'
+export const REQUEST_ID = '0b1f6c0e-6f0b-4f5c-9d61-4a3c9c1e2b57'
 
 /** A short run of the built-in program, from its first frame to its last. */
-const FRAMES: readonly Frame[] = [
+export const FRAMES: readonly Frame[] = [
   { type: 'status', message: 'Spinning ideas...', module: 'ideas', phase: 'start' },
   { type: 'status', message: 'Pulling evidence...', module: 'evidence', phase: 'start' },
   token('ideas.brainstorm', 'brainstorm', 'Air scatters'),

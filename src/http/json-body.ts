@@ -21,12 +21,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       } catch {
         throw badBody('it is not UTF-8')
       }
-      if (text.trim() === '') throw badBody('it is empty')
-      try {
-        return JSON.parse(text)
-      } catch (error) {
-        throw badBody(excerpt((error as Error).message)) // says where
-      }
+      return parsed(text)
     },
   )
   // Before the body is read, since a compressed one isn't worth reading.
@@ -37,6 +32,16 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       throw new Problem('unsupported_encoding', detail)
     }
   })
+}
+
+/** @throws Problem that says what is wrong, and where */
+export function parsed(text: string): unknown {
+  if (text.trim() === '') throw badBody('it is empty')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw badBody(excerpt((error as Error).message)) // says where
+  }
 }
 
 function badBody(what: string): Problem {

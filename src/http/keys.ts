@@ -3,11 +3,14 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiKey } from '../config.ts'
 import { Problem } from './problem.ts'
+import { keyInProtocols } from './upgrades.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the route also answers without a key. */
     readonly isOpen?: boolean
+    /** Whether its clients may offer the key as a subprotocol, since they can set no header. */
+    readonly keyInProtocol?: boolean
   }
 }
 
@@ -28,7 +31,7 @@ export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
   const lengths = new Set(keys.map(({ key }) => key.length))
 
   app.addHook('onRequest', async (request, reply) => {
-    const sent = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
+    const sent = keySent(request)
     const client = ownerOf(sent)
     if (client !== undefined) {
       clients.set(request, client)
@@ -42,6 +45,13 @@ export function wantKeys(app: FastifyInstance, keys: readonly ApiKey[]): void {
     )
     if (isInAddress || (client === undefined && !request.routeOptions.config.isOpen)) throw unauthorized()
   })
+}
+
+function keySent({ headers, routeOptions }: FastifyRequest): string {
+  if (headers.authorization === undefined && routeOptions.config.keyInProtocol) {
+    return keyInProtocols(headers['sec-websocket-protocol'])
+  }
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
 }
 
 /**

@@ -20,8 +20,10 @@ import {
 import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
+import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
 import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
+import { uiPaths, uiSchemas } from './openapi-uis.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionKeys, questionSchema } from './routes/question.ts'
@@ -146,6 +148,8 @@ export function openapi(config: Config, programs: Programs) {
       },
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
       ...runPaths(config, programs),
+      ...uiPaths(config, programs),
+      ...openaiPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -193,6 +197,8 @@ export function openapi(config: Config, programs: Programs) {
         Run: jsonSchemaOf(runState),
         RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
+        ...uiSchemas,
+        ...openaiSchemas,
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),
       },

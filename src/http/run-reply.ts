@@ -19,19 +19,42 @@ import { hasStalled } from './connections.ts'
 export function runOf(
   request: FastifyRequest,
   reply: FastifyReply,
-  { program }: NamedProgram,
+  named: NamedProgram,
   inputs: Values,
-  options: Pick<StartOptions, 'include' | 'takesBack'>,
+  options: RunOfOptions,
   runs: Runs,
 ): AdmittedRun {
+  const { run, over } = beginRun(request, named, inputs, options, runs)
+  onClose(request, reply, over)
+  return run
+}
+
+type RunOfOptions = Pick<StartOptions, 'include' | 'takesBack'>
+
+/**
+ * Starts a run.
+ *
+ * @returns it, and a function to call once: when its reader has all of it, or with the reason why the reader is lost. Then
+ *   nothing is left of it, and it is in the log
+ * @throws NotAdmitted
+ */
+export function beginRun(
+  request: FastifyRequest,
+  { program }: NamedProgram,
+  inputs: Values,
+  options: RunOfOptions,
+  runs: Runs,
+): { readonly run: AdmittedRun; readonly over: (lost: RunError | undefined) => void } {
   const began = performance.now()
   const run = runs.start(program, inputs, { id: request.id, ...options })
-  onClose(request, reply, async (lost) => {
-    if (lost) run.abort(lost)
-    logRun(reply.log, run, (await run.finished) ?? lost, performance.now() - began)
-    run.leave()
-  })
-  return run
+  return {
+    run,
+    async over(lost) {
+      if (lost) run.abort(lost)
+      logRun(request.log, run, (await run.finished) ?? lost, performance.now() - began)
+      run.leave()
+    },
+  }
 }
 
 /** Answers with what a run writes, as it writes it. */

@@ -6,33 +6,37 @@ import type { Tail } from './tail.ts'
 
 export class Cursor {
   readonly #tail: Tail
-  readonly #after: Position
+  /** What the reader has. */
+  #at: Position
+  /** Where its next entry was, as long as nobody has put the log's entries together. */
   #index: number
 
   /** @param after what the reader has already; it may be ahead of the log */
   constructor(tail: Tail, after: Position = START) {
     this.#tail = tail
-    this.#after = after
+    this.#at = after
     this.#index = tail.indexAfter(after)
   }
 
   /** Whether there is anything to take. */
   get hasMore(): boolean {
-    return this.#index < this.#tail.entries.length
+    return this.#next() < this.#tail.entries.length
   }
 
   /** @returns the next entry, and how many of its frames the reader has; undefined where nothing has come */
   take(): { readonly entry: Entry; readonly skip: number } | undefined {
-    // The log may have been behind the reader, and have come up to where it is only now.
-    const { entries } = this.#tail
-    if (this.#index < entries.length) {
-      this.#index = Math.max(this.#index, this.#tail.indexAfter(this.#after))
-    }
-    const entry = entries[this.#index]
+    this.#index = this.#next()
+    const entry = this.#tail.entries[this.#index]
     if (!entry) return undefined
+    const { attempt, count } = this.#at
     this.#index++
-    const isInside = entry.at.attempt === this.#after.attempt
-    return { entry, skip: isInside ? Math.max(0, this.#after.count - firstOf(entry) + 1) : 0 }
+    this.#at = entry.at
+    return { entry, skip: entry.at.attempt === attempt ? Math.max(0, count - firstOf(entry) + 1) : 0 }
+  }
+
+  #next(): number {
+    const isKnown = this.#tail.entries[this.#index - 1]?.at === this.#at
+    return isKnown ? this.#index : this.#tail.indexAfter(this.#at)
   }
 }
 

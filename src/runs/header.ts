@@ -16,4 +16,8 @@ export type RunHeader = {
   readonly principal: string | undefined
   /** Of what was asked: two requests with the same one ask the same. */
   readonly digest: string
+  /** Of the conversation that it is a turn of, by which its newest run is found. */
+  readonly conversation?: string | undefined
+  /** Whether its readers can take text back. Left out: they can. */
+  readonly takesBack?: boolean | undefined
 }

@@ -55,6 +55,14 @@ export type RunStore = {
    */
   open(id: string): Promise<Opened | undefined>
   /**
+   * The run of a conversation that was begun last.
+   *
+   * @param conversation as its header has it
+   * @returns its id, as long as that is known
+   * @throws LogUnavailable
+   */
+  newest(conversation: string): Promise<string | undefined>
+  /**
    * Ends a run that another process owns, or nobody.
    *
    * @param frames its last ones

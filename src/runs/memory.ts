@@ -22,6 +22,8 @@ export class MemoryStore implements RunStore {
   /** Those that are over, in the order of their ends, and the key of each. */
   readonly #over = new Map<string, Tail>()
   readonly #keys = new Map<string, string>()
+  /** The newest run of each conversation. */
+  readonly #newest = new Map<string, string>()
   #size = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -45,6 +47,7 @@ export class MemoryStore implements RunStore {
     }
     const tail = new Tail(id, header)
     this.#tails.set(id, tail)
+    if (header.conversation !== undefined) this.#newest.set(header.conversation, id)
     return {
       tail,
       attempt: 1,
@@ -64,6 +67,10 @@ export class MemoryStore implements RunStore {
     return tail && { tail, leave: () => {} }
   }
 
+  async newest(conversation: string) {
+    return this.#newest.get(conversation)
+  }
+
   /** All that run are this process' own. */
   async cancel(): Promise<void> {}
 
@@ -71,6 +78,8 @@ export class MemoryStore implements RunStore {
     const key = this.#keys.get(id)
     if (key !== undefined) this.#ids.delete(key)
     this.#keys.delete(id)
+    const conversation = this.#tails.get(id)?.header.conversation ?? ''
+    if (this.#newest.get(conversation) === id) this.#newest.delete(conversation)
     this.#size -= this.#over.get(id)?.size ?? 0
     this.#over.delete(id)
     this.#tails.delete(id)
@@ -82,6 +91,7 @@ export class MemoryStore implements RunStore {
 
   #keep(tail: Tail): void {
     if (!this.#tails.has(tail.id)) return // it has been erased
+    tail.compact()
     this.#over.set(tail.id, tail)
     this.#size += tail.size
     this.#sweep()

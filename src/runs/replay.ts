@@ -4,34 +4,36 @@ import type { CallName } from '../core/memory.ts'
 import { type Entry, type KeptResult, unpacked } from './entry.ts'
 
 /**
- * The frames in short: a token frame for each field, where its last chunk stood, and nothing that is void.
+ * The frames in short: a token frame for each field, and nothing that is void.
  *
+ * @param place where the token frame of a field stands: where its last chunk did, or its first
  * @returns frames that leave a reader with the same text, values, usage and end as all of them would
  */
-export function snapshot(frames: readonly Frame[]): Frame[] {
+export function snapshot(frames: readonly Frame[], place: 'last' | 'first' = 'last'): Frame[] {
   let short = new Set<Frame>()
-  /** For each field, the frame that it has in there, and its chunks. */
-  let fields = new Map<string, { frame: TokenFrame; chunks: string[] }>()
+  /** For each field, the frame that it has in there, its last one, and its chunks. */
+  let fields = new Map<string, { standing: TokenFrame; last: TokenFrame; chunks: string[] }>()
   for (const frame of frames) {
     if (frame.type === 'reset') {
       const isKept = keptBy(frame)
       short = new Set([...short].filter(isKept))
-      fields = new Map([...fields].filter(([, { frame }]) => isKept(frame)))
+      fields = new Map([...fields].filter(([, { last }]) => isKept(last)))
     } else if (frame.type === 'token') {
       const key = JSON.stringify([frame.predictor, frame.call, frame.field])
-      const { frame: before, chunks = [] } = fields.get(key) ?? {}
-      if (before) short.delete(before)
+      const { standing: before, chunks = [] } = fields.get(key) ?? {}
+      const standing = before && place === 'first' ? before : frame
+      if (before && before !== standing) short.delete(before)
       chunks.push(frame.chunk)
-      short.add(frame)
-      fields.set(key, { frame, chunks })
+      short.add(standing)
+      fields.set(key, { standing, last: frame, chunks })
     } else {
       short.add(frame)
     }
   }
-  const whole = new Map([...fields.values()].map(({ frame, chunks }) => [frame as Frame, chunks.join('')]))
-  return [...short].map((frame) =>
-    frame.type === 'token' ? { ...frame, chunk: whole.get(frame) as string } : frame,
+  const whole = new Map<Frame, Frame>(
+    [...fields.values()].map(({ standing, last, chunks }) => [standing, { ...last, chunk: chunks.join('') }]),
   )
+  return [...short].map((frame) => whole.get(frame) ?? frame)
 }
 
 /**

@@ -54,6 +54,10 @@ export type Asked = {
   readonly principal: string | undefined
   /** What the client calls it: asking again with the same key attaches to it. */
   readonly key: string | undefined
+  /** What the client calls the conversation that it is a turn of, if it is one. */
+  readonly conversation?: string
+  /** Whether its readers can take text back. Left out: they can. */
+  readonly takesBack?: boolean
 }
 
 type Owned = {
@@ -96,7 +100,7 @@ export class ResumableRuns {
     let created: Awaited<ReturnType<RunStore['create']>>
     try {
       const key = asked.key && digestOf([asked.principal, asked.key])
-      created = await store.create(randomBytes(16).toString('base64url'), header, key)
+      created = await store.create(newId(), header, key)
     } catch (error) {
       slot.leave()
       throw error
@@ -126,6 +130,17 @@ export class ResumableRuns {
     if (opened.tail.header.principal === principal) return this.#counted(opened)
     opened.leave()
     return undefined
+  }
+
+  /**
+   * The log of a conversation's newest run, to be read.
+   *
+   * @returns undefined where no run of it is known for this principal
+   * @throws LogUnavailable
+   */
+  async newest(conversation: string, principal: string | undefined): Promise<Opened | undefined> {
+    const id = await this.#options.store.newest(conversationOf(principal, conversation))
+    return id === undefined ? undefined : this.open(id, principal)
   }
 
   /**
@@ -224,6 +239,7 @@ export class ResumableRuns {
       include: header.include,
       elapsedMs: Math.max(0, Date.now() - header.createdAt),
       memory,
+      takesBack: header.takesBack ?? true,
     })
     const onLost = () => run.abort(asRunError(log.lost.reason))
     if (log.lost.aborted) onLost()
@@ -281,10 +297,30 @@ function isJson(value: unknown): boolean {
   return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson)
 }
 
-function headerOf({ program, inputs, include, requestId, principal }: Asked): RunHeader {
-  const { name } = program
-  const digest = digestOf([name, inputs, include])
-  return { program: name, inputs, include, createdAt: Date.now(), requestId, principal, digest }
+/** 128 random bits: whoever knows it may read the run. None begins with a dash, which shells take for an option's. */
+function newId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newId() : id
 }
+
+function headerOf(asked: Asked): RunHeader {
+  const { program, inputs, include, requestId, principal, conversation, takesBack } = asked
+  const { name } = program
+  return {
+    program: name,
+    inputs,
+    include,
+    createdAt: Date.now(),
+    requestId,
+    principal,
+    digest: digestOf([name, inputs, include]),
+    ...(conversation !== undefined && { conversation: conversationOf(principal, conversation) }),
+    ...(takesBack !== undefined && { takesBack }),
+  }
+}
+
+/** Each principal's conversations are its own, whatever it calls them. */
+const conversationOf = (principal: string | undefined, conversation: string) =>
+  digestOf([principal, conversation])
 
 const digestOf = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('base64url')

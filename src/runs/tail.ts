@@ -3,14 +3,17 @@
  * own. There is no queue for each of them, only a place in the one list.
  */
 import type { Frame } from '../core/frame.ts'
-import { type Entry, unpacked } from './entry.ts'
+import { type Entry, packed, unpacked } from './entry.ts'
 import type { RunHeader } from './header.ts'
 import { isAfter, type Position } from './position.ts'
+
+/** Bytes that entries may have together. Readers get them as a whole, in several times as many bytes. */
+const COMPACT = 4 * 1024
 
 export class Tail {
   readonly id: string
   readonly header: RunHeader
-  readonly #entries: Entry[] = []
+  #entries: Entry[] = []
   readonly #waiting = new Set<() => void>()
   #position: Position = { attempt: 1, count: 0 }
   #size = 0
@@ -66,6 +69,32 @@ export class Tail {
     this.#wake()
   }
 
+  /**
+   * Puts entries together, where nobody needs to know how the calls ended: one of a single token takes five times as much
+   * memory as its share of a large one.
+   */
+  compact(): void {
+    const last = this.#entries.at(-1)
+    if (!last) return
+    const compacted: Entry[] = []
+    let together: Entry[] = []
+    let size = 0
+    const put = () => {
+      const [first] = together
+      if (first) compacted.push(together.length === 1 ? first : merged(together))
+      together = []
+      size = 0
+    }
+    for (const entry of this.#entries) {
+      if (entry === last || size > COMPACT || entry.at.attempt !== together[0]?.at.attempt) put()
+      together.push(entry)
+      size += entry.packed.length
+    }
+    put()
+    this.#entries = compacted
+    this.#size = compacted.reduce((sum, entry) => sum + Buffer.byteLength(entry.packed), 0)
+  }
+
   /** Readers are to look elsewhere. */
   cut(): void {
     this.#isCut = true
@@ -98,4 +127,11 @@ export class Tail {
     this.#waiting.clear()
     for (const wake of waiting) wake()
   }
+}
+
+/** @param entries of one owner, in order */
+function merged(entries: readonly Entry[]): Entry {
+  const frames = entries.flatMap((entry) => unpacked(entry.packed))
+  const { at } = entries.at(-1) as Entry
+  return { at, frames: frames.length, packed: packed(frames), results: [], endedAt: undefined }
 }

@@ -3,7 +3,7 @@
  * makes a `Dialect`. When to take frames, what to do in a silence and how to end the response is up to
  * `event-stream.ts`.
  */
-import type { Frame } from '../core/frame.ts'
+import type { Frame, PredictionFrame } from '../core/frame.ts'
 import type { Answer } from '../core/program.ts'
 
 export type Dialect = {
@@ -36,4 +36,12 @@ export type Encoder = {
   readonly end: string
   /** Sent during a silence, so that proxies keep the connection open. */
   readonly keepAlive: string
+}
+
+/** The same run as one answer, for clients that don't stream. */
+export type Whole = {
+  /** Gets the frames as they come, and keeps of them what the answer needs. */
+  take(frames: readonly Frame[]): void
+  /** @returns what is sent as JSON once the run has ended in this prediction */
+  answer(prediction: PredictionFrame): object
 }

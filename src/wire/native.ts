@@ -32,10 +32,27 @@ export const native: Dialect = {
   open: () => new FrameEncoder(),
 }
 
-/** Encodes the frames of one stream. Nearly all are tokens, and most are of the same lane as the one before. */
+/** Encodes the frames of one stream. */
 export class FrameEncoder implements Encoder {
   readonly end = DONE
   readonly keepAlive = KEEP_ALIVE
+  readonly #events = new FrameTexts('data: ', '\n\n')
+
+  /** A batch as one string, with an event for each frame. */
+  encode(frames: readonly Frame[]): string {
+    let text = ''
+    for (const frame of frames) text += this.#events.of(frame)
+    return text
+  }
+}
+
+/**
+ * The JSON of each frame of one stream, between two texts. Nearly all are tokens, and most are of the same lane as the one
+ * before.
+ */
+export class FrameTexts {
+  readonly #before: string
+  readonly #after: string
 
   /** A token frame of the lane whose head and tail are known. */
   #lane: TokenFrame | undefined
@@ -43,18 +60,15 @@ export class FrameEncoder implements Encoder {
   #head = ''
   #tail = ''
 
-  /** A batch as one string, with an event for each frame. */
-  encode(frames: readonly Frame[]): string {
-    let text = ''
-    for (const frame of frames) {
-      if (frame.type === 'token' && !frame.is_last) {
-        if (!this.#isInLane(frame)) this.#enterLane(frame)
-        text += this.#head + inJson(frame.chunk) + this.#tail
-      } else {
-        text += encodeFrame(frame)
-      }
-    }
-    return text
+  constructor(before = '', after = '') {
+    this.#before = before
+    this.#after = after
+  }
+
+  of(frame: Frame): string {
+    if (frame.type !== 'token' || frame.is_last) return this.#before + onOneLine(frame) + this.#after
+    if (!this.#isInLane(frame)) this.#enterLane(frame)
+    return this.#head + inJson(frame.chunk) + this.#tail
   }
 
   #isInLane({ field, predictor, call }: TokenFrame): boolean {
@@ -64,15 +78,15 @@ export class FrameEncoder implements Encoder {
 
   #enterLane(frame: TokenFrame): void {
     this.#lane = frame
-    const event = encodeFrame({ ...frame, chunk: '' })
-    const at = event.indexOf('"chunk":""') + '"chunk":"'.length // inside a string, these quotes would be escaped
-    this.#head = event.slice(0, at)
-    this.#tail = event.slice(at)
+    const text = this.#before + onOneLine({ ...frame, chunk: '' }) + this.#after
+    const at = text.indexOf('"chunk":""') + '"chunk":"'.length // inside a string, these quotes would be escaped
+    this.#head = text.slice(0, at)
+    this.#tail = text.slice(at)
   }
 }
 
 /** A text as it appears between the quotes of a JSON string. Checking each character is faster than a search. */
-function inJson(text: string): string {
+export function inJson(text: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return onOneLine(text).slice(1, -1)

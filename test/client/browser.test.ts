@@ -42,9 +42,53 @@ test('a page of another origin imports the client and reads a run', async (t) =>
   await service.assertQuiet('ok')
 })
 
+/** Runs in the page. */
+async function answerOverSocket({ url, apiKey }: { url: string; apiKey: string }) {
+  const { streamRun } = (await import(`${url}/client.js`)) as typeof Client
+  const asking = { url, apiKey, transport: 'websocket' } as const
+  let answer: unknown
+  for await (const frame of streamRun({ ...asking, question: 'why' })) {
+    if (frame.type === 'prediction') answer = frame.data.answer
+  }
+  const refusals = []
+  for (const wrong of [
+    { ...asking, question: '' },
+    { ...asking, question: 'why', apiKey: 'wrong' },
+  ]) {
+    const error = await streamRun(wrong)
+      .next()
+      .catch((error) => error)
+    refusals.push([error.name, error.code])
+  }
+  return { answer, refusals }
+}
+
+test('a page of another origin reads a run over a WebSocket, with its key, and learns why it is refused', async (t) => {
+  const apiKey = 'web/0123456789=='
+  const service = await Service.start(t, { env: { API_KEYS: `web=${apiKey}` } })
+  const page = await foreignPage(t)
+  assert.deepEqual(await page.evaluate(answerOverSocket, { url: service.url, apiKey }), {
+    answer: 'answer on why',
+    refusals: [
+      ['RefusedError', 'bad_body'],
+      ['RefusedError', 'unauthorized'],
+    ],
+  })
+  await service.assertQuiet('ok')
+})
+
 test('a page whose origin isn’t let in gets nothing', async (t) => {
   const service = await Service.start(t, { env: { CORS_ORIGIN: 'https://app.example.com' } })
   const page = await foreignPage(t)
   await assert.rejects(page.evaluate(answerOf, service.url), /Failed to fetch dynamically imported module/)
+  // CORS has nothing to say of sockets.
+  const closed = await page.evaluate(
+    (url) =>
+      new Promise<number>((resolve) => {
+        new WebSocket(`${url}/v1/ws`).onclose = ({ code }) => resolve(code)
+      }),
+    service.url.replace('http', 'ws'),
+  )
+  assert.equal(closed, 1006)
   assert.equal(service.upstream.exchanges.length, 0)
 })

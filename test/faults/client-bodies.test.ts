@@ -30,7 +30,9 @@ test('C10 a body over the limit is refused, with a length and without', async (t
 test('C10 a body at the limit is read', async (t) => {
   const service = await Service.start(t)
   const body = JSON.stringify({ question: 'Q' }).padEnd(BODY_LIMIT)
-  assert.equal((await postBody(service, body)).status, 200)
+  const response = await postBody(service, body)
+  assert.equal(response.status, 200)
+  await response.text() // what nobody reads is cut off with the next garbage collection
   await service.assertQuiet('ok')
 })
 

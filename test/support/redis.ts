@@ -69,6 +69,7 @@ export class Redis {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
+    child.ref() // its end is awaited, even where nothing else keeps the process
     await once(child, 'exit')
   }
 

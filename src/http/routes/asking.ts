@@ -33,7 +33,7 @@ export function questionReader(
  * Refuses a question that the model's context can't hold, as far as that is known before the stream: by the
  * prompts of the predictors that take nothing but what the program is asked.
  */
-function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: Values) => void {
+export function promptCheck(lm: LM, fallback: AdapterName, program: Program): (inputs: Values) => void {
   const asked = new Map(program.inputs.map(({ name, type }) => [name, type.text]))
   const opening = program.places
     .flatMap((place) => (place.kind === 'predictor' ? [place.predictor] : []))

@@ -92,7 +92,7 @@ function turnsOf(said: readonly Spoken[]): Record<string, string>[] {
   })
 }
 
-function faulty(pointer: string, detail: string): Problem {
+export function faulty(pointer: string, detail: string): Problem {
   return new Problem('bad_body', `The conversation can't be answered: ${detail}.`, {
     faults: [{ pointer, detail }],
   })

@@ -42,9 +42,11 @@ export type Question = {
 const OF_STREAMS = ['include', 'resumable'] as const
 /** What is started without a stream outlives its connection in any case. */
 const OF_RUNS = ['include'] as const
+/** What a tool is called with is its inputs alone. */
+const OF_TOOLS = [] as const
 
-export type QuestionKeys = typeof OF_STREAMS | typeof OF_RUNS
-export const questionKeys = { ofStreams: OF_STREAMS, ofRuns: OF_RUNS }
+export type QuestionKeys = typeof OF_STREAMS | typeof OF_RUNS | typeof OF_TOOLS
+export const questionKeys = { ofStreams: OF_STREAMS, ofRuns: OF_RUNS, ofTools: OF_TOOLS }
 
 /** The body's JSON Schema: the program's inputs, and what a request may say besides. */
 export function questionSchema(

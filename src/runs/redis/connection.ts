@@ -40,6 +40,9 @@ export class Connection {
       RESP: 2,
       disableOfflineQueue: true,
       pingInterval: 2_000,
+      // The package's own limit on the wait to be sent is a timer of 5 s for each command, sent or not. Nothing waits
+      // for that long here: without a connection commands fail at once, and the socket has its timeout.
+      commandOptions: { timeout: 0 },
     })
     this.#client.on('ready', () => {
       this.#isUp = true

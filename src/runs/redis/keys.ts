@@ -19,5 +19,8 @@ export const EPOCH = `${PREFIX}epoch`
 /** The id of the run that has a key of its client's. */
 export const idempotencyKey = (digest: string) => `${PREFIX}idem:${digest}`
 
+/** The id of a conversation's newest run. */
+export const newestKey = (conversation: string) => `${PREFIX}newest:${conversation}`
+
 /** The consumer group of a work stream. */
 export const OWNERS = 'owners'

@@ -23,7 +23,7 @@ import {
   type StreamEntry,
 } from './codec.ts'
 import { Connection, Refused } from './connection.ts'
-import { EPOCH, idempotencyKey, runKey } from './keys.ts'
+import { EPOCH, idempotencyKey, newestKey, runKey } from './keys.ts'
 import { type Lease, Leases } from './leases.ts'
 import { take, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
@@ -137,6 +137,14 @@ export class RedisStore implements RunStore {
     }
   }
 
+  async newest(conversation: string): Promise<string | undefined> {
+    try {
+      return (await this.#connection.send<string | null>('GET', newestKey(conversation))) ?? undefined
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+
   async cancel(id: string, frames: readonly Frame[]): Promise<void> {
     try {
       for (;;) {
@@ -200,6 +208,7 @@ export class RedisStore implements RunStore {
     const [reply] = await this.#connection.transaction([
       openingCommand(id, opening),
       ['PEXPIRE', runKey(id), String(this.#keepMs)],
+      ...this.#newestCommands(id, header),
     ])
     if (reply instanceof Refused) {
       await this.#connection.transaction(this.#leases.endOf(opening))
@@ -208,6 +217,11 @@ export class RedisStore implements RunStore {
     const held: Held = { tail: new Tail(id, header), own: undefined, readers: 0 }
     this.#held.set(id, held)
     return this.#own(held, 1, opening, epoch)
+  }
+
+  #newestCommands(id: string, { conversation }: RunHeader, ...options: string[]): readonly string[][] {
+    if (conversation === undefined) return []
+    return [['SET', newestKey(conversation), id, ...options, 'PX', String(this.#keepMs)]]
   }
 
   #own(held: Held, attempt: number, opening: Opening, epoch: string): Writer {
@@ -404,6 +418,7 @@ export class RedisStore implements RunStore {
       ['PEXPIRE', runKey(id), String(this.#keepMs)],
       ...own.writer.commands(),
       ...(key === undefined ? [] : [['SET', idempotencyKey(key), id, 'NX', 'PX', String(this.#keepMs)]]),
+      ...this.#newestCommands(id, header, 'NX'),
     ])
     own.opening = opening
     own.epoch = epoch

@@ -16,6 +16,11 @@ import { runKey } from './keys.ts'
 
 /** Milliseconds in which what comes is written together. */
 const LINGER_MS = 20
+/**
+ * Milliseconds between the moments at which writes leave. Each log has one of these moments in every {@link LINGER_MS},
+ * so that what many logs have to write leaves in a few packets, and not all of it at once.
+ */
+const BEAT_MS = 5
 /** Milliseconds that the end is kept from readers until Redis has it: whoever sees an end is to see the only one. */
 const END_MS = 1_000
 
@@ -37,6 +42,7 @@ export class Writer implements OwnLog {
   readonly attempt: number
   readonly #options: WriterOptions
   readonly #lost = new AbortController()
+  readonly #beat = BEAT_MS * Math.floor((Math.random() * LINGER_MS) / BEAT_MS)
   /** Entries of the log that Redis has. */
   #written = 0
   /** The last entry, which readers get once Redis has it. */
@@ -63,7 +69,7 @@ export class Writer implements OwnLog {
     this.tail.append(nextEntry(this.tail, this.attempt, frames, results))
     // What calls gave is worth money: it is written at once.
     if (results.length > 0) this.flush()
-    else this.#timer ??= setTimeout(() => this.flush(), LINGER_MS)
+    else this.#timer ??= setTimeout(() => this.flush(), this.#untilBeat())
   }
 
   async end(frames: readonly Frame[]): Promise<void> {
@@ -91,6 +97,11 @@ export class Writer implements OwnLog {
     if (this.lost.aborted || this.#hasEnd) return // it is over, or will be
     this.lose(new RunError('shutting_down'))
     await this.#options.onRelease()
+  }
+
+  /** Milliseconds until this log is written. */
+  #untilBeat(): number {
+    return LINGER_MS - ((performance.now() + this.#beat) % LINGER_MS)
   }
 
   /** The log is somebody else's: nothing more is written. */
@@ -140,7 +151,7 @@ export class Writer implements OwnLog {
       try {
         if (this.#isUnsure) await this.#agree()
         const batch = this.#next()
-        if (batch.length === 0) return
+        if (batch.length === 0 || this.#timer) return // what has come meanwhile has its moment
         await this.#append(batch)
       } catch (error) {
         this.#isUnsure = true

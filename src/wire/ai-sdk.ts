@@ -1,0 +1,144 @@
+/**
+ * The UI message stream of the AI SDK (version 1), which `useChat` reads. The answer is the message's text, every other
+ * lane is reasoning: pages made of stock parts then show one answer and thoughts that can be folded, and only the answer
+ * comes back in later turns.
+ *
+ * The union of its chunks is closed: a chunk of a type that the client doesn't know ends its reading, and so does a delta
+ * of a part that isn't open. There are no steps: version 5 and 6 forget the open parts at the end of one.
+ */
+import type {
+  ErrorFrame,
+  Frame,
+  PredictionFrame,
+  StatusFrame,
+  TokenFrame,
+  UsageFrame,
+} from '../core/frame.ts'
+import type { Dialect, Encoder, RunInfo } from './dialect.ts'
+import { cutBy, Lanes, laneId } from './lanes.ts'
+import { DONE, inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
+
+export const aiSdk: Dialect = {
+  headers: { ...native.headers, 'x-vercel-ai-ui-message-stream': 'v1' },
+  open: (run) => new UiMessageEncoder(run),
+}
+
+/** What stands around the chunks of a part. */
+type Part = { readonly head: string; readonly end: string }
+
+/** What stands after a chunk, whichever part it is of. */
+const TAIL = '"}\n\n'
+
+class UiMessageEncoder implements Encoder {
+  readonly end = DONE
+  readonly keepAlive = KEEP_ALIVE
+  readonly #run: RunInfo
+  readonly #parts = new Lanes<Part>()
+  readonly #usage = { inputTokens: 0, outputTokens: 0 }
+  #hasUsage = false
+  #hasStarted = false
+
+  constructor(run: RunInfo) {
+    this.#run = run
+  }
+
+  encode(frames: readonly Frame[]): string {
+    let text = ''
+    if (!this.#hasStarted) text = event({ type: 'start', messageId: this.#run.id })
+    this.#hasStarted = true
+    for (const frame of frames) text += frame.type === 'token' ? this.#token(frame) : this.#other(frame)
+    return text
+  }
+
+  #token(frame: TokenFrame): string {
+    const { chunk, is_last } = frame
+    let text = ''
+    let part = this.#parts.get(frame)
+    if (!part) {
+      const kind = this.#isAnswer(frame) ? 'text' : 'reasoning'
+      part = partOf(kind, frame)
+      this.#parts.add(frame, part)
+      text = startOf(kind, frame)
+    }
+    if (chunk !== '') text += part.head + inJson(chunk) + TAIL
+    if (!is_last) return text
+    this.#parts.delete(frame)
+    return text + part.end
+  }
+
+  #isAnswer({ predictor, field }: TokenFrame): boolean {
+    const { answer } = this.#run
+    return answer?.predictor === predictor && answer.field === field
+  }
+
+  #other(frame: Exclude<Frame, TokenFrame>): string {
+    switch (frame.type) {
+      case 'status':
+        return (frame.phase === 'failed' ? this.#ends(cutBy(frame)) : '') + statusOf(frame)
+      case 'usage':
+        this.#count(frame)
+        return ''
+      case 'prediction':
+        return this.#finish(frame)
+      case 'error':
+        return this.#fail(frame)
+      default:
+        return '' // values aren't asked for, and a reset has no word here: such readers get none
+    }
+  }
+
+  #count({ input_tokens, output_tokens }: UsageFrame): void {
+    this.#usage.inputTokens += input_tokens
+    this.#usage.outputTokens += output_tokens
+    this.#hasUsage = true
+  }
+
+  #finish({ data, truncated, degraded }: PredictionFrame): string {
+    const isCut = truncated?.some((name) => name === this.#run.answer?.predictor) ?? false
+    const metadata = {
+      ...(this.#hasUsage && { usage: this.#usage }),
+      ...(truncated && { truncated }),
+      ...(degraded && { degraded }),
+    }
+    return (
+      this.#ends() +
+      event({ type: 'data-prediction', id: 'prediction', data }) +
+      event({ type: 'finish', finishReason: isCut ? 'length' : 'stop', messageMetadata: metadata })
+    )
+  }
+
+  #fail({ type: _, ...data }: ErrorFrame): string {
+    return (
+      this.#ends() +
+      event({ type: 'data-error', id: 'error', data }) +
+      event({ type: 'error', errorText: data.message }) +
+      event({ type: 'finish', finishReason: 'error' })
+    )
+  }
+
+  /** The ends of parts that were cut short, which can't be told from other ends. */
+  #ends(isCut?: Parameters<Lanes<Part>['take']>[0]): string {
+    return this.#parts
+      .take(isCut)
+      .map(({ end }) => end)
+      .join('')
+  }
+}
+
+const event = (chunk: object) => `data: ${onOneLine(chunk)}\n\n`
+
+/** Shown while it is true, and no part of the message: it isn't sent back in later turns. */
+const statusOf = ({ type: _, ...data }: StatusFrame) =>
+  event({ type: 'data-status', id: data.predictor ?? data.module, data, transient: true })
+
+function startOf(kind: 'text' | 'reasoning', frame: TokenFrame): string {
+  const { predictor, field, call = 1 } = frame
+  const providerMetadata = { tributary: { predictor, field, call } } // two levels: a flat one is refused
+  return event({ type: `${kind}-start`, id: laneId(frame), providerMetadata })
+}
+
+function partOf(kind: 'text' | 'reasoning', frame: TokenFrame): Part {
+  const id = laneId(frame)
+  const empty = event({ type: `${kind}-delta`, id, delta: '' })
+  return { head: empty.slice(0, -TAIL.length), end: event({ type: `${kind}-end`, id }) }
+}
