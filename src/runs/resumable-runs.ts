@@ -31,6 +31,7 @@ export class KeyTaken extends Error {
 export type OwnRun = {
   readonly id: string
   readonly requestId: string
+  readonly principal: string | undefined
   readonly run: AdmittedRun
   /** What ended it; undefined where it went well. */
   readonly error: RunError | undefined
@@ -250,7 +251,7 @@ export class ResumableRuns {
         this.#own.delete(id)
         Promise.all(readers).then(() => slot.leave())
         const durationMs = performance.now() - began
-        this.onEnd({ id, requestId: header.requestId, run, error, durationMs })
+        this.onEnd({ id, requestId: header.requestId, principal: header.principal, run, error, durationMs })
       })
     this.#own.set(id, { log, slot, over, readers })
   }

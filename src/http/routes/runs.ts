@@ -36,8 +36,13 @@ export const runStarted = z.object({ id: z.string(), status: z.literal('running'
 export function runsRoutes(app: FastifyInstance, deps: StreamDeps): void {
   const { programs, resumable, config } = deps
   // Whoever began it may be long gone: the line is the run's own.
-  resumable.onEnd = ({ id, requestId, run, error, durationMs }) =>
-    logRun(app.log.child({ request_id: requestId, run: inLog(id) }), run, error, durationMs)
+  resumable.onEnd = ({ id, requestId, principal: client, run, error, durationMs }) =>
+    logRun(
+      app.log.child({ request_id: requestId, run: inLog(id), ...(client !== undefined && { client }) }),
+      run,
+      error,
+      durationMs,
+    )
 
   startRoute(app, '/v1/runs', programs.default, deps)
   for (const named of programs.all) startRoute(app, `/v1/programs/${named.name}/runs`, named, deps)
