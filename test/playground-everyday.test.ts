@@ -56,7 +56,7 @@ test('Escape that gives up a suggestion of an input method stops nothing', async
   await holds(written(page, 'answerer'), 'So far and on')
   await pressEscape(false)
   await standsAt(page, 'answerer', 'stopped')
-  await service.assertQuiet('client_closed')
+  await service.assertQuiet('cancelled')
 })
 
 test('the dot says when the service goes and when it comes back', async (t) => {

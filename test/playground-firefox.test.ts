@@ -71,5 +71,5 @@ test('in Firefox a run is stopped with Esc, and a question follows up on an answ
   const stopped = await service.upstream.request(2)
   await stopped.closed
   assert.ok(stopped.wasAborted)
-  await service.assertQuiet('ok', 'ok', 'client_closed')
+  await service.assertQuiet('ok', 'ok', 'cancelled')
 })

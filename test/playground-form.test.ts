@@ -194,7 +194,7 @@ test('in a form with several fields Enter starts a line, Ctrl Enter asks and Esc
   await standsAt(page, 'read', 'waiting')
   await page.keyboard.press('Escape')
   await standsAt(page, 'read', 'stopped')
-  await service.assertQuiet('client_closed')
+  await service.assertQuiet('cancelled')
 })
 
 test('the code asks what the form says, with examples for what is missing', async (t) => {
@@ -250,7 +250,7 @@ test('turning to another program stops the run', async (t) => {
   await ask(page, 'why?')
   await standsAt(page, 'ideas.brainstorm', 'waiting')
   await page.getByLabel('Program', { exact: true }).selectOption('short')
-  await service.assertQuiet('client_closed')
+  await service.assertQuiet('cancelled')
   await page.getByRole('button', { name: 'Ask', exact: true }).waitFor()
   assert.equal(await lane(page, 'ideas.brainstorm').isVisible(), false)
 })

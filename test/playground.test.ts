@@ -112,7 +112,7 @@ test('Stop reaches the model, keeps what has come, and lets one ask again', asyn
   await page.getByRole('button', { name: 'Ask again' }).click()
   await holds(written(page, 'compose'), 'All of it')
   assert.equal(await page.getByText('Stopped.').count(), 0)
-  await service.assertQuiet('client_closed', 'ok')
+  await service.assertQuiet('cancelled', 'ok')
 })
 
 test('text is text, whatever it contains and however it is cut', async (t) => {

@@ -1,0 +1,243 @@
+/** Runs on the page that outlive a reload, a lost connection and their browser, and that others open by their address. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { ask, holds, openPage, openTab, standsAt, written } from './support/browser.ts'
+import { invoice } from './support/invoice.ts'
+import { oneCall } from './support/programs.ts'
+import { TcpProxy } from './support/proxy.ts'
+import { Service } from './support/service.ts'
+import { type Exchange, echo } from './support/upstream.ts'
+
+const BEGINNING = '[[ ## reasoning ## ]]\nHm\n\n[[ ## answer ## ]]\nSo far'
+const begin = (exchange: Exchange) => exchange.open().delta(BEGINNING)
+
+const answer = (page: Page) => written(page, 'answerer')
+const question = (page: Page) => page.locator('.question')
+const total = (page: Page, phase: string) => page.locator(`.timeline .total[data-phase="${phase}"]`).waitFor()
+const connection = (page: Page) => page.locator('.connection').getByText('Connection lost; trying again…')
+const runIn = (page: Page) => new URL(page.url()).searchParams.get('run')
+
+/** Asks, and waits until the answer has begun. */
+async function askAndBegin(page: Page, service: Service, words = 'why?'): Promise<Exchange> {
+  await ask(page, words)
+  await holds(answer(page), 'So far')
+  await page.waitForURL(/[?&]run=[\w-]{22}/)
+  return service.upstream.request(service.upstream.exchanges.length - 1)
+}
+
+/** Waits until the browser keeps no run that is over less than it was. */
+const keptAs = (page: Page, standing: string) =>
+  page.waitForFunction(async (standing) => {
+    const [{ name = '' } = {}] = await indexedDB.databases()
+    const entries = await new Promise<{ standing: string }[]>((resolve) => {
+      const opening = indexedDB.open(name)
+      opening.onsuccess = () => {
+        const asking = opening.result.transaction('entries').objectStore('entries').getAll()
+        asking.onsuccess = () => {
+          opening.result.close()
+          resolve(asking.result)
+        }
+      }
+    })
+    return entries.length > 0 && entries.every((one) => one.standing === standing)
+  }, standing)
+
+test('a run goes on after a reload, in the same record, and on from when it was asked', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const page = await openPage(t, service)
+  const exchange = await askAndBegin(page, service)
+  await keptAs(page, 'running')
+  const id = runIn(page)
+  await page.reload()
+  await holds(answer(page), 'So far')
+  await holds(question(page), 'why?')
+  await page.getByRole('button', { name: 'Stop' }).waitFor()
+  assert.equal(runIn(page), id)
+  exchange.delta(' and on')
+  await holds(answer(page), 'So far and on')
+
+  // What ends while nobody is there is completed at once.
+  await page.goto('about:blank')
+  exchange.delta(', to the end').finish()
+  await service.finished()
+  await page.goBack()
+  await holds(answer(page), 'So far and on, to the end')
+  await total(page, 'done')
+  await keptAs(page, 'done')
+  const shown = await page.locator('.timeline .total').textContent()
+  await page.reload()
+  await total(page, 'done')
+  assert.equal(await page.locator('.timeline .total').textContent(), shown)
+  assert.equal(service.upstream.exchanges.length, 1)
+  assert.equal(await page.locator('.notice').count(), 0)
+  await service.assertQuiet('ok')
+})
+
+test('a connection that breaks is made again, and nothing is missing', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  const exchange = await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  exchange.delta(' and on')
+  await network.accept()
+  await holds(answer(page), 'So far and on')
+  await connection(page).waitFor({ state: 'detached' })
+  exchange.finish()
+  await total(page, 'done')
+  await service.assertQuiet('ok')
+})
+
+test('a connection that stays away is given up, and made again by a button', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  const exchange = await askAndBegin(page, service)
+  await page.clock.install()
+  await network.refuse()
+  const notice = page.locator('.notice').getByText('The connection is lost. The run goes on')
+  while (!(await notice.isVisible())) await page.clock.runFor(2_000)
+  await holds(answer(page), 'So far')
+  await network.accept()
+  exchange.delta(' and on')
+  await page.getByRole('button', { name: 'Try again' }).click()
+  while ((await answer(page).textContent()) !== 'So far and on') await page.clock.runFor(500)
+  assert.equal(await page.locator('.notice').count(), 0)
+  exchange.finish()
+  while (!(await page.locator('.total[data-phase="done"]').isVisible())) await page.clock.runFor(100)
+  await service.assertQuiet('ok')
+})
+
+test('another browser opens a run by its address, live and after its end, and stops it for both', async (t) => {
+  const service = await Service.start(t, { others: { short: oneCall, invoice }, script: begin })
+  const page = await openTab(t, service, '/?program=short', {
+    permissions: ['clipboard-read', 'clipboard-write'],
+  })
+  await page.locator('.predictor').getByText('answerer').waitFor()
+  const exchange = await askAndBegin(page, service)
+  const copy = page.getByRole('button', { name: 'Copy link' })
+  await copy.click()
+  await page.getByRole('button', { name: 'Copied link' }).waitFor()
+  const link = await page.evaluate(() => navigator.clipboard.readText())
+  assert.equal(link, `${service.url}/runs/${runIn(page)}`)
+
+  const other = await openTab(t, service, new URL(link).pathname)
+  await holds(answer(other), 'So far')
+  await holds(question(other), 'why?')
+  assert.equal(runIn(other), runIn(page))
+  assert.equal(await other.getByLabel('Program', { exact: true }).inputValue(), 'short')
+  exchange.delta(' and on').finish()
+  await holds(answer(other), 'So far and on')
+  await total(other, 'done')
+  await total(page, 'done')
+
+  const late = await openTab(t, service, new URL(link).pathname)
+  await holds(answer(late), 'So far and on')
+  await total(late, 'done')
+  await keptAs(late, 'done')
+  await late.reload()
+  await holds(answer(late), 'So far and on')
+
+  // The next run, with one who looks on: Stop is for both.
+  await askAndBegin(other, service, 'and then?')
+  await late.goto(`${service.url}/runs/${runIn(other)}`)
+  await holds(answer(late), 'So far')
+  await late.keyboard.press('Escape')
+  await late.getByText('Stopped. What had come').waitFor()
+  await other.getByText('Stopped. What had come').waitFor()
+  await standsAt(other, 'answerer', 'stopped')
+  assert.equal(service.upstream.exchanges.length, 2)
+  await service.assertQuiet('ok', 'cancelled')
+})
+
+test('two tabs keep the same run whole, and the history says which runs go on', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const page = await openPage(t, service)
+  const exchange = await askAndBegin(page, service)
+  const other = await page.context().newPage()
+  await other.goto(`${service.url}/runs/${runIn(page)}`)
+  await holds(answer(other), 'So far')
+  for (const piece of [' and', ' so', ' on']) {
+    exchange.delta(piece)
+    await holds(answer(other), `So far${' and so on'.slice(0, ' and so on'.indexOf(piece) + piece.length)}`)
+    await holds(answer(page), (await answer(other).textContent()) as string)
+  }
+  const third = await page.context().newPage()
+  await third.goto(service.url)
+  await third.locator('#flow li').first().waitFor()
+  await keptAs(third, 'running')
+  await third.getByRole('button', { name: 'History' }).click()
+  await third.locator('.entry').getByText('still running').waitFor()
+  await third.locator('.entry').click()
+  await holds(answer(third), 'So far and so on')
+  exchange.finish()
+  for (const one of [page, other, third]) await total(one, 'done')
+  await keptAs(third, 'done')
+  await third.reload()
+  await holds(answer(third), 'So far and so on')
+  assert.equal(await third.locator('.lane .notes').getByText('Attempt').count(), 0)
+  await service.assertQuiet('ok')
+})
+
+test('Stop without a connection says that the service could not be told, and tells it later', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('Stopped here, but the service could not be told.').waitFor()
+  await network.accept()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByText('Stopped. What had come').waitFor()
+  await standsAt(page, 'answerer', 'stopped')
+  await service.assertQuiet('cancelled')
+})
+
+test('a run that the service has forgotten says so, and stays as far as it came', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const page = await openPage(t, service)
+  await askAndBegin(page, service)
+  await keptAs(page, 'running')
+  const id = runIn(page)
+  await page.goto('about:blank')
+  assert.equal((await fetch(`${service.url}/v1/runs/${id}`, { method: 'DELETE' })).status, 204)
+  await page.goBack()
+  await page.getByText('The service does not know this run any longer.').waitFor()
+  await holds(answer(page), 'So far')
+  service.upstream.script = echo
+  await page.locator('.notice').getByRole('button', { name: 'Ask again' }).click()
+  await holds(answer(page), 'answer on why?')
+
+  const other = await openTab(t, service, `/runs/${id}`)
+  await other.getByText('The service does not know this run.').waitFor()
+  await other.locator('.welcome').waitFor()
+  await service.assertQuiet('cancelled', 'ok')
+})
+
+test('where keys are needed, a link asks for one first, and another key finds nothing', async (t) => {
+  const keys = { one: 'key-of-the-first-client', two: 'key-of-the-second-client' }
+  const env = { API_KEYS: `one=${keys.one},two=${keys.two}` }
+  const service = await Service.start(t, { program: oneCall, script: begin, env })
+  const giveKey = async (page: Page, key: string) => {
+    await page.locator('#key').fill(key)
+    await page.keyboard.press('Enter')
+    await page.locator('#key-form').waitFor({ state: 'hidden' })
+  }
+  const page = await openTab(t, service, '/')
+  await giveKey(page, keys.one)
+  await page.locator('#flow li').first().waitFor()
+  const exchange = await askAndBegin(page, service)
+  const same = await openTab(t, service, `/runs/${runIn(page)}`)
+  await giveKey(same, keys.one)
+  await holds(answer(same), 'So far')
+  const stranger = await openTab(t, service, `/runs/${runIn(page)}`)
+  await giveKey(stranger, keys.two)
+  await stranger.getByText('The service does not know this run.').waitFor()
+  exchange.finish()
+  await total(same, 'done')
+  await service.assertQuiet('ok')
+})
