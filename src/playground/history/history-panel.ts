@@ -131,7 +131,7 @@ export class HistoryPanel {
       this.#note,
       found.length < count
         ? `${found.length} of ${count} runs`
-        : `The last ${MOST_RUNS} runs stay in this browser, and nowhere else.`,
+        : `This browser keeps the last ${MOST_RUNS} runs.`,
     )
     this.#deleteAll.hidden = count === 0
     setText(
