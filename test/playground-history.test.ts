@@ -326,6 +326,7 @@ test('the history is used by keyboard alone, and Escape in it stops no run', asy
   service.upstream.script = soFar
   await ask(page, 'third')
   await holds(written(page, 'answerer'), 'So far')
+  await kept(page, 'So far', 'cut') // it is listed once it has been written, which takes a moment
   await page.getByRole('button', { name: 'History' }).press('Enter')
   await page.locator('.entry').nth(2).waitFor()
   const label = () =>

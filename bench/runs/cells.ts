@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile, underLoad } from '../cells.ts'
 import { now } from '../clock.ts'
-import type { Received } from '../load.ts'
+import type { Received, Stream } from '../load.ts'
 import type { Peer } from '../processes.ts'
-import { readFrames } from '../reading.ts'
+import { asIs, readFrames } from '../reading.ts'
 import { leases } from './leases.ts'
 import { memory } from './memory.ts'
 import { begin, cancelAll, delaysOf, eventsOf, faultIn, inGroups, read, readInShort } from './reading.ts'
@@ -51,7 +51,7 @@ async function plain(services: Services, { windowMs }: Effort): Promise<Figures>
     ['with', 'without'],
   ] as const) {
     for (const name of names) {
-      const contender = { path: '/v1/stream', read: readFrames }
+      const contender = { path: '/v1/stream', read: (stream: Stream) => readFrames(stream, asIs) }
       const { measures, fault } = await underLoad(contender, peers[name], {
         script: { tokens: 2_000, rate: 0 },
         ...load,
