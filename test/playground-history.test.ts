@@ -22,23 +22,26 @@ async function askAndKeep(page: Page, words: string, answerer = 'answerer'): Pro
   await kept(page, `answer on ${words}`)
 }
 
-/** Waits until the browser keeps a run that is over, with these words. */
-async function kept(page: Page, words: string): Promise<void> {
+/** Waits until the browser keeps a run with these words that stands so. */
+async function kept(page: Page, words: string, standing = 'done'): Promise<void> {
   const isKept = () =>
-    page.evaluate(async (words) => {
-      const [{ name = '' } = {}] = await indexedDB.databases()
-      const entries = await new Promise<{ text: string; standing: string }[]>((resolve) => {
-        const opening = indexedDB.open(name)
-        opening.onsuccess = () => {
-          const asking = opening.result.transaction('entries').objectStore('entries').getAll()
-          asking.onsuccess = () => {
-            opening.result.close()
-            resolve(asking.result)
+    page.evaluate(
+      async ([words, standing]) => {
+        const [{ name = '' } = {}] = await indexedDB.databases()
+        const entries = await new Promise<{ text: string; standing: string }[]>((resolve) => {
+          const opening = indexedDB.open(name)
+          opening.onsuccess = () => {
+            const asking = opening.result.transaction('entries').objectStore('entries').getAll()
+            asking.onsuccess = () => {
+              opening.result.close()
+              resolve(asking.result)
+            }
           }
-        }
-      })
-      return entries.some((one) => one.text.includes(words) && one.standing === 'done')
-    }, words)
+        })
+        return entries.some((one) => one.text.includes(words) && one.standing === standing)
+      },
+      [words, standing] as const,
+    )
   while (!(await isKept()))
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)))
 }
@@ -326,7 +329,7 @@ test('the history is used by keyboard alone, and Escape in it stops no run', asy
   service.upstream.script = soFar
   await ask(page, 'third')
   await holds(written(page, 'answerer'), 'So far')
-  await kept(page, 'So far', 'cut') // it is listed once it has been written, which takes a moment
+  await kept(page, 'So far', 'running') // it is listed once it has been written, which takes a moment
   await page.getByRole('button', { name: 'History' }).press('Enter')
   await page.locator('.entry').nth(2).waitFor()
   const label = () =>
