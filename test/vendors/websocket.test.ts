@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-// @ts-expect-error without types of its own: those of another version stand beside the service
 import { WebSocket } from 'ws'
 import { oneCall } from '../support/programs.ts'
 import { type LogLine, predictionOf, Service, text } from '../support/service.ts'
