@@ -9,8 +9,8 @@ import '../../scripts/build.ts' // the service serves what this makes
 import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type Effort, type Figures, runCells } from './cells.ts'
 import { writePart } from '../results-file.ts'
+import { type Effort, type Figures, runCells } from './cells.ts'
 import { Services } from './services.ts'
 import { resultsOf } from './table.ts'
 

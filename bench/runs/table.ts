@@ -1,7 +1,7 @@
 /** What was measured of resumable runs, against what was to be reached. */
 import { cpus, totalmem } from 'node:os'
 import { quantile } from '../cells.ts'
-import { table } from '../table.ts'
+import { table } from '../markdown.ts'
 import type { Figures } from './cells.ts'
 
 /** All repetitions of each cell. */
@@ -30,7 +30,10 @@ const ROWS: readonly Row[] = [
     cell: 'owner',
     what: "owner's processor time a token, 200 runs of 100 tokens/s: with Redis, over memory alone",
     aim: '≤ 6 µs',
-    measured: (of) => [`${one(of('added'))} µs (${one(of('withRedis'))} and ${one(of('memory'))})`, of('added') <= 6],
+    measured: (of) => [
+      `${one(of('added'))} µs (${one(of('withRedis'))} and ${one(of('memory'))})`,
+      of('added') <= 6,
+    ],
   },
   {
     cell: 'owner',
@@ -69,7 +72,10 @@ const ROWS: readonly Row[] = [
     cell: 'whole-log',
     what: 'a run of 2,000 tokens in Redis, its end and its result included',
     aim: '≤ 50 kB',
-    measured: (of) => [`${whole(of('bytes') / 1_000)} kB in ${whole(of('entries'))} entries`, of('bytes') <= 50_000],
+    measured: (of) => [
+      `${whole(of('bytes') / 1_000)} kB in ${whole(of('entries'))} entries`,
+      of('bytes') <= 50_000,
+    ],
   },
   {
     cell: 'whole-log',
@@ -93,13 +99,19 @@ const ROWS: readonly Row[] = [
     cell: 'cancel',
     what: 'cancelled at another instance, until the owner of a run that writes has stopped',
     aim: '≤ 50 ms',
-    measured: (of) => [`p50 ${whole(of('talkingP50'))}, most ${whole(of('talkingMost'))} ms`, of('talkingMost') <= 50],
+    measured: (of) => [
+      `p50 ${whole(of('talkingP50'))}, most ${whole(of('talkingMost'))} ms`,
+      of('talkingMost') <= 50,
+    ],
   },
   {
     cell: 'cancel',
     what: 'the same, of a run that is silent',
     aim: '≤ 1.1 s',
-    measured: (of) => [`p50 ${whole(of('silentP50'))}, most ${whole(of('silentMost'))} ms`, of('silentMost') <= 1_100],
+    measured: (of) => [
+      `p50 ${whole(of('silentP50'))}, most ${whole(of('silentMost'))} ms`,
+      of('silentMost') <= 1_100,
+    ],
   },
   {
     cell: 'watched',
