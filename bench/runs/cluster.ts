@@ -193,7 +193,7 @@ async function refused(): Promise<void> {
 
 /** The package's own client for clusters. */
 async function following(): Promise<void> {
-  const cluster = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })), defaults: { RESP: 2 } })
+  const cluster = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })), RESP: 2 })
   await cluster.connect()
   const key = runKey('by-cluster')
   const id = await cluster.sendCommand<string>(key, false, ['XADD', key, '1-1', 'f', 'x'])
