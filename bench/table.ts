@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os'
 import { IDLE, type Measures, PACE, quantile, RATES, STREAMS, TOKENS } from './cells.ts'
 import type { Crowd } from './crowd.ts'
 import { type DialectCosts, dialects } from './dialects.ts'
+import { table } from './markdown.ts'
 import { type Contender, SERVICE } from './peers.ts'
 import { isPinned } from './processes.ts'
 import type { Shares } from './profile.ts'
@@ -50,13 +51,6 @@ function spread(values: readonly number[], format: Format): string {
   const median = format(quantile(values, 0.5))
   if (values.length === 1) return median
   return `${median} (${format(Math.min(...values))}–${format(Math.max(...values))})`
-}
-
-export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`
-  return [line(heads), line(heads.map((_, nth) => (nth === 0 ? '---' : '---:'))), ...rows.map(line)].join(
-    '\n',
-  )
 }
 
 /** A row for each contender, or the fault in what it sent: a fast answer that is wrong doesn't count. */

@@ -1,7 +1,7 @@
 /** What was measured of resumable runs, against what was to be reached. */
 import { cpus, totalmem } from 'node:os'
 import { quantile } from '../cells.ts'
-import { table } from '../table.ts'
+import { table } from '../markdown.ts'
 import type { Figures } from './cells.ts'
 
 /** All repetitions of each cell. */
