@@ -3,7 +3,7 @@ import type { Frame } from '../../core/frame.ts'
 import { type Entry, firstOf, type KeptResult, packed, unpacked } from '../entry.ts'
 import type { RunHeader } from '../header.ts'
 import { type Position, positionOf, written } from '../position.ts'
-import type { Command } from './connection.ts'
+import { type Command, Refused } from './connection.ts'
 import { runKey } from './keys.ts'
 
 /** An entry as Redis gives it: its id, and names and values in turn. */
@@ -66,6 +66,13 @@ export const claimCommand = (id: string, attempt: number, by: string): Command =
 export const eraseCommand = (id: string, attempt: number): Command => [
   ...['XADD', runKey(id), 'NOMKSTREAM', written({ attempt, count: 0 }), 'x', '1'],
 ]
+
+/** Reads the last entry. */
+export const lastCommand = (id: string): Command => ['XREVRANGE', runKey(id), '+', '-', 'COUNT', '1']
+
+/** Whether an entry was refused because somebody has written one that isn't older. */
+export const isTaken = (error: unknown): boolean =>
+  error instanceof Refused && error.is('ERR The ID specified in XADD')
 
 /** Ends a run in whoever's place. */
 export function endCommand(id: string, attempt: number, frames: readonly Frame[]): Command {

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { RunError } from '../../core/errors.ts'
 import type { Frame } from '../../core/frame.ts'
+import { errorFrame } from '../../core/streamify.ts'
 import type { RunHeader } from '../header.ts'
 import { type Adopter, LogUnavailable, type Opened, type OwnLog, type RunStore } from '../log.ts'
 import { positionOf } from '../position.ts'
@@ -17,6 +18,8 @@ import {
   firstCommand,
   isEnd,
   isErased,
+  isTaken,
+  lastCommand,
   type Opening,
   openingCommand,
   openingOf,
@@ -343,15 +346,14 @@ export class RedisStore implements RunStore {
       const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(lease.run))
       if (!opening) return
       const { requestId } = openingOf(opening).header
-      const { code, message, retryable } = new RunError('run_lost')
-      const frames: Frame[] = [{ type: 'error', code, message, retryable, request_id: requestId }]
+      const frames: Frame[] = [errorFrame(new RunError('run_lost'), requestId)]
       if ((await this.#unlessTaken(endCommand(lease.run, attemptOf(top) + 1, frames))) === 'taken') return
     }
     await this.#finish(lease.run, lease)
   }
 
   async #top(id: string): Promise<StreamEntry | undefined> {
-    const [top] = await this.#connection.send<StreamEntry[]>('XREVRANGE', runKey(id), '+', '-', 'COUNT', '1')
+    const [top] = await this.#connection.send<StreamEntry[]>(...lastCommand(id))
     return top
   }
 
@@ -360,7 +362,7 @@ export class RedisStore implements RunStore {
     try {
       return await this.#connection.send<string | null>(...command)
     } catch (error) {
-      if (error instanceof Refused && error.is('ERR The ID specified in XADD')) return 'taken'
+      if (isTaken(error)) return 'taken'
       throw error
     }
   }

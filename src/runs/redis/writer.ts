@@ -10,9 +10,8 @@ import type { OwnLog } from '../log.ts'
 import { nextEntry } from '../next-entry.ts'
 import { isAfter, type Position, positionOf } from '../position.ts'
 import type { Tail } from '../tail.ts'
-import { appendCommand, isEnd, type StreamEntry } from './codec.ts'
-import { type Connection, Refused } from './connection.ts'
-import { runKey } from './keys.ts'
+import { appendCommand, isEnd, isTaken, lastCommand, type StreamEntry } from './codec.ts'
+import type { Connection } from './connection.ts'
 
 /** Milliseconds in which what comes is written together. */
 const LINGER_MS = 20
@@ -156,8 +155,7 @@ export class Writer implements OwnLog {
       } catch (error) {
         this.#isUnsure = true
         // Somebody has written what isn't older: us, without hearing of it, or another owner.
-        const isTaken = error instanceof Refused && error.is('ERR The ID specified in XADD')
-        if (!isTaken) return // until the next try
+        if (!isTaken(error)) return // until the next try
       }
     }
   }
@@ -170,9 +168,7 @@ export class Writer implements OwnLog {
 
   /** Finds out what Redis has. */
   async #agree(): Promise<void> {
-    const [top] = await this.#options.connection.send<StreamEntry[]>(
-      ...['XREVRANGE', runKey(this.tail.id), '+', '-', 'COUNT', '1'],
-    )
+    const [top] = await this.#options.connection.send<StreamEntry[]>(...lastCommand(this.tail.id))
     const at = top && positionOf(top[0])
     if (!at) return this.#isMissing()
     if (at.attempt > this.attempt) return this.lose(new RunError(isEnd(top) ? 'cancelled' : 'run_lost'))
