@@ -26,8 +26,9 @@ export class Watch {
   readonly #tails = new Map<string, Tail>()
   readonly #heardAt = new Map<string, number>()
   #reader: Connection | undefined
-  /** The reader's name at the server, while it blocks. */
-  #blockedAs: number | undefined
+  /** What the server calls the reader's connection, once it has been asked. */
+  #name: number | undefined
+  #isBlocked = false
   #isClosed = false
   #wake: (() => void) | undefined
   #loop: Promise<void> | undefined
@@ -40,7 +41,7 @@ export class Watch {
   join(tail: Tail): void {
     this.#tails.set(tail.id, tail)
     this.#heardAt.set(tail.id, performance.now())
-    this.#reader ??= new Connection({ url: this.#options.url, onUp: () => this.#wake?.() })
+    this.#reader ??= new Connection({ url: this.#options.url, onUp: () => this.#isUp() })
     this.#loop ??= this.#watch()
     this.#wake?.()
     this.#unblock()
@@ -59,8 +60,13 @@ export class Watch {
 
   /** Ends the read under way, which doesn't know of the newest log. */
   #unblock(): void {
-    if (this.#blockedAs === undefined) return
-    this.#options.connection.send('CLIENT', 'UNBLOCK', String(this.#blockedAs)).catch(() => {})
+    if (!this.#isBlocked) return
+    this.#options.connection.send('CLIENT', 'UNBLOCK', String(this.#name)).catch(() => {})
+  }
+
+  #isUp(): void {
+    this.#name = undefined
+    this.#wake?.()
   }
 
   async #watch(): Promise<void> {
@@ -85,9 +91,9 @@ export class Watch {
   }
 
   async #read(reader: Connection): Promise<void> {
-    const name = await reader.send<number>('CLIENT', 'ID')
+    this.#name ??= await reader.send<number>('CLIENT', 'ID')
     const tails = [...this.#tails.values()]
-    this.#blockedAs = name
+    this.#isBlocked = true
     const reply = await reader
       .send<[key: string, entries: StreamEntry[]][] | null>(
         ...['XREAD', 'COUNT', String(COUNT), 'BLOCK', String(BLOCK_MS), 'STREAMS'],
@@ -95,7 +101,7 @@ export class Watch {
         ...tails.map(({ position }) => written(position)),
       )
       .finally(() => {
-        this.#blockedAs = undefined
+        this.#isBlocked = false
       })
     const byKey = new Map(tails.map((tail) => [runKey(tail.id), tail]))
     for (const [key, entries] of reply ?? []) {
