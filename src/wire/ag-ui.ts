@@ -14,9 +14,10 @@ import type {
   TokenFrame,
   UsageFrame,
 } from '../core/frame.ts'
+import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
-import { cutBy, Lanes, laneId } from './lanes.ts'
-import { inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
+import { cutBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
+import { KEEP_ALIVE, native, onOneLine } from './native.ts'
 
 /** What a client said of the run that it asked for. */
 export type AgUiRun = {
@@ -32,20 +33,14 @@ export const agUi = (asked: AgUiRun): Dialect => ({
   open: (run) => new AgUiEncoder(run, asked),
 })
 
-/** What stands around the chunks of a message. */
-type Message = { readonly head: string; readonly end: string }
-
 type Call = Pick<TokenFrame, 'predictor' | 'call'>
-
-/** What stands after a chunk, whichever message it is of. */
-const TAIL = '"}\n\n'
 
 class AgUiEncoder implements Encoder {
   readonly end = '' // [DONE] isn't JSON, which is fatal
   readonly keepAlive = KEEP_ALIVE
   readonly #run: RunInfo
   readonly #asked: AgUiRun
-  readonly #messages = new Lanes<Message>()
+  readonly #messages = new Lanes((token) => this.#begin(token))
   readonly #steps = new Set<string>()
   /** Calls of predictors that haven't ended, and the ids of all that have begun: none may begin twice. */
   readonly #subagents = new Map<string, Call>()
@@ -63,30 +58,15 @@ class AgUiEncoder implements Encoder {
     const { threadId, runId } = this.#asked
     if (!this.#hasStarted) text = event({ type: 'RUN_STARTED', threadId, runId })
     this.#hasStarted = true
-    for (const frame of frames) text += frame.type === 'token' ? this.#token(frame) : this.#other(frame)
+    for (const frame of frames)
+      text += frame.type === 'token' ? this.#messages.write(frame) : this.#other(frame)
     return text
   }
 
-  #token(frame: TokenFrame): string {
-    const { chunk, is_last } = frame
-    let text = ''
-    let message = this.#messages.get(frame)
-    if (!message) {
-      text = this.#subagent(frame)
-      const events = this.#isAnswer(frame) ? this.#answer(frame) : this.#thought(frame)
-      message = { head: events.content.slice(0, -TAIL.length), end: events.end }
-      this.#messages.add(frame, message)
-      text += events.start
-    }
-    if (chunk !== '') text += message.head + inJson(chunk) + TAIL
-    if (!is_last) return text
-    this.#messages.delete(frame)
-    return text + message.end
-  }
-
-  #isAnswer({ predictor, field }: TokenFrame): boolean {
-    const { answer } = this.#run
-    return answer?.predictor === predictor && answer.field === field
+  /** A message, and before it the subagent that it is of, unless that has begun. */
+  #begin(frame: TokenFrame): LaneEvents {
+    const events = isOfAnswer(frame, this.#run.answer) ? this.#answer(frame) : this.#thought(frame)
+    return { ...events, start: this.#subagent(frame) + events.start }
   }
 
   #answer(frame: TokenFrame) {
@@ -188,8 +168,7 @@ class AgUiEncoder implements Encoder {
    * @param failureOf what a call has failed of; left out where they have gone well
    */
   #leave(isOne: (call: Call) => boolean, failureOf?: (call: Call) => Failure): string {
-    let text = ''
-    for (const { end } of this.#messages.take(isOne)) text += end
+    let text = this.#messages.end(isOne)
     for (const [subagentRunId, call] of this.#subagents) {
       if (!isOne(call)) continue
       this.#subagents.delete(subagentRunId)

@@ -14,67 +14,42 @@ import type {
   TokenFrame,
   UsageFrame,
 } from '../core/frame.ts'
+import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
-import { cutBy, Lanes, laneId } from './lanes.ts'
-import { DONE, inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
+import { cutBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
+import { DONE, KEEP_ALIVE, native, onOneLine } from './native.ts'
 
 export const aiSdk: Dialect = {
   headers: { ...native.headers, 'x-vercel-ai-ui-message-stream': 'v1' },
   open: (run) => new UiMessageEncoder(run),
 }
 
-/** What stands around the chunks of a part. */
-type Part = { readonly head: string; readonly end: string }
-
-/** What stands after a chunk, whichever part it is of. */
-const TAIL = '"}\n\n'
-
 class UiMessageEncoder implements Encoder {
   readonly end = DONE
   readonly keepAlive = KEEP_ALIVE
   readonly #run: RunInfo
-  readonly #parts = new Lanes<Part>()
+  readonly #parts: Lanes
   readonly #usage = { inputTokens: 0, outputTokens: 0 }
   #hasUsage = false
   #hasStarted = false
 
   constructor(run: RunInfo) {
     this.#run = run
+    this.#parts = new Lanes((token) => partOf(isOfAnswer(token, run.answer) ? 'text' : 'reasoning', token))
   }
 
   encode(frames: readonly Frame[]): string {
     let text = ''
     if (!this.#hasStarted) text = event({ type: 'start', messageId: this.#run.id })
     this.#hasStarted = true
-    for (const frame of frames) text += frame.type === 'token' ? this.#token(frame) : this.#other(frame)
+    for (const frame of frames) text += frame.type === 'token' ? this.#parts.write(frame) : this.#other(frame)
     return text
-  }
-
-  #token(frame: TokenFrame): string {
-    const { chunk, is_last } = frame
-    let text = ''
-    let part = this.#parts.get(frame)
-    if (!part) {
-      const kind = this.#isAnswer(frame) ? 'text' : 'reasoning'
-      part = partOf(kind, frame)
-      this.#parts.add(frame, part)
-      text = startOf(kind, frame)
-    }
-    if (chunk !== '') text += part.head + inJson(chunk) + TAIL
-    if (!is_last) return text
-    this.#parts.delete(frame)
-    return text + part.end
-  }
-
-  #isAnswer({ predictor, field }: TokenFrame): boolean {
-    const { answer } = this.#run
-    return answer?.predictor === predictor && answer.field === field
   }
 
   #other(frame: Exclude<Frame, TokenFrame>): string {
     switch (frame.type) {
       case 'status':
-        return (frame.phase === 'failed' ? this.#ends(cutBy(frame)) : '') + statusOf(frame)
+        return (frame.phase === 'failed' ? this.#parts.end(cutBy(frame)) : '') + statusOf(frame)
       case 'usage':
         this.#count(frame)
         return ''
@@ -101,7 +76,7 @@ class UiMessageEncoder implements Encoder {
       ...(degraded && { degraded }),
     }
     return (
-      this.#ends() +
+      this.#parts.end() +
       event({ type: 'data-prediction', id: 'prediction', data }) +
       event({ type: 'finish', finishReason: isCut ? 'length' : 'stop', messageMetadata: metadata })
     )
@@ -109,19 +84,11 @@ class UiMessageEncoder implements Encoder {
 
   #fail({ type: _, ...data }: ErrorFrame): string {
     return (
-      this.#ends() +
+      this.#parts.end() +
       event({ type: 'data-error', id: 'error', data }) +
       event({ type: 'error', errorText: data.message }) +
       event({ type: 'finish', finishReason: 'error' })
     )
-  }
-
-  /** The ends of parts that were cut short, which can't be told from other ends. */
-  #ends(isCut?: Parameters<Lanes<Part>['take']>[0]): string {
-    return this.#parts
-      .take(isCut)
-      .map(({ end }) => end)
-      .join('')
   }
 }
 
@@ -131,14 +98,14 @@ const event = (chunk: object) => `data: ${onOneLine(chunk)}\n\n`
 const statusOf = ({ type: _, ...data }: StatusFrame) =>
   event({ type: 'data-status', id: data.predictor ?? data.module, data, transient: true })
 
-function startOf(kind: 'text' | 'reasoning', frame: TokenFrame): string {
+/** An end of a part that was cut short can't be told from any other. */
+function partOf(kind: 'text' | 'reasoning', frame: TokenFrame): LaneEvents {
   const { predictor, field, call = 1 } = frame
-  const providerMetadata = { tributary: { predictor, field, call } } // two levels: a flat one is refused
-  return event({ type: `${kind}-start`, id: laneId(frame), providerMetadata })
-}
-
-function partOf(kind: 'text' | 'reasoning', frame: TokenFrame): Part {
   const id = laneId(frame)
-  const empty = event({ type: `${kind}-delta`, id, delta: '' })
-  return { head: empty.slice(0, -TAIL.length), end: event({ type: `${kind}-end`, id }) }
+  const providerMetadata = { tributary: { predictor, field, call } } // two levels: a flat one is refused
+  return {
+    start: event({ type: `${kind}-start`, id, providerMetadata }),
+    content: event({ type: `${kind}-delta`, id, delta: '' }),
+    end: event({ type: `${kind}-end`, id }),
+  }
 }
