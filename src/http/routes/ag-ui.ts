@@ -2,11 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { type AgUiRun, agUi } from '../../wire/ag-ui.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
-import { CONVERSATION_LIMIT, conversationReader } from './conversations.ts'
+import { CONVERSATION_LIMIT, conversationReader, TOLD } from './conversations.ts'
 import { faulty } from './messages.ts'
 import type { StreamDeps } from './stream.ts'
-
-const OPTIONS = { include: { reasoning: true, usage: true }, takesBack: false }
 
 /** UTF-16 units of an id of the client's: every event has one of them in it. */
 const MAX_ID = 128
@@ -22,7 +20,7 @@ export function agUiRoutes(app: FastifyInstance, deps: StreamDeps): void {
       runId: idOf(said, 'runId') ?? request.id,
       hasSubagents: said.protocolVersion !== undefined,
     }
-    const run = runOf(request, reply, program, inputs, OPTIONS, runs)
+    const run = runOf(request, reply, program, inputs, TOLD, runs)
     return sendFrames(reply, run, agUi(asked), infoOf(request.id, program), config)
   })
 }

@@ -8,7 +8,7 @@ import { eventStream } from '../../wire/event-stream.ts'
 import type { Refusal } from '../error-answers.ts'
 import { clientOf } from '../keys.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
-import { CONVERSATION_LIMIT, conversationReader } from './conversations.ts'
+import { CONVERSATION_LIMIT, conversationReader, TOLD } from './conversations.ts'
 import { faulty } from './messages.ts'
 import { addressOf } from './resumable.ts'
 import type { StreamDeps } from './stream.ts'
@@ -19,8 +19,6 @@ const refusal: Refusal = ({ message }) => ({ type: 'text/plain; charset=utf-8', 
 /** A chat's id that is the same in an address, and as long as it may be there. */
 const CHAT_ID = /^[\w.~-]{1,100}$/
 
-const OPTIONS = { include: { reasoning: true, usage: true, values: false }, takesBack: false }
-
 export function chatRoutes(app: FastifyInstance, deps: StreamDeps): void {
   const { programs, runs, resumable, config } = deps
   const read = conversationReader(deps)
@@ -28,11 +26,11 @@ export function chatRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.post('/api/chat', { bodyLimit: CONVERSATION_LIMIT, config: { refusal } }, async (request, reply) => {
     const { program, inputs, said } = read(request)
     if (said.resumable !== true) {
-      const run = runOf(request, reply, program, inputs, OPTIONS, runs)
+      const run = runOf(request, reply, program, inputs, TOLD, runs)
       return sendFrames(reply, run, aiSdk, infoOf(request.id, program), config)
     }
     const opened = await resumable.start({
-      ...OPTIONS,
+      ...TOLD,
       program,
       inputs,
       requestId: request.id,

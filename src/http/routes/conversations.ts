@@ -11,6 +11,9 @@ import type { StreamDeps } from './stream.ts'
 /** Bytes of a body: these clients send the whole conversation with each question, lanes included. */
 export const CONVERSATION_LIMIT = 1024 * 1024
 
+/** What every run is asked for here: all that can be told, and nothing that would have to be taken back. */
+export const TOLD = { include: { reasoning: true, usage: true, values: false }, takesBack: false }
+
 export type Asked = {
   readonly program: NamedProgram
   readonly inputs: Values
@@ -18,19 +21,36 @@ export type Asked = {
   readonly said: Readonly<Record<string, unknown>>
 }
 
+type Deps = Pick<StreamDeps, 'lm' | 'programs' | 'config'>
+
+/**
+ * @returns reads the messages of a request to one of the programs
+ * @throws (that function) Problem for a program that takes more than a conversation, for messages that can't be answered,
+ *   and for a question that is too long
+ */
+export function messageReader({
+  lm,
+  programs,
+  config,
+}: Deps): (program: NamedProgram, messages: unknown, pointer: string) => Values {
+  const checks = new Map(
+    programs.all.map(({ name, program }) => [name, promptCheck(lm, config.LM_ADAPTER, program)]),
+  )
+  return (program, messages, pointer) => {
+    const inputs = inputsOf(talking(program) ?? refuseSilent(program), messages, pointer, config)
+    checks.get(program.name)?.(inputs)
+    return inputs
+  }
+}
+
 /**
  * @returns reads a request
  * @throws (that function) Problem for a program that isn't there or takes more than a conversation, for messages that
  *   can't be answered, and for a question that is too long
  */
-export function conversationReader({
-  lm,
-  programs,
-  config,
-}: Pick<StreamDeps, 'lm' | 'programs' | 'config'>): (request: FastifyRequest) => Asked {
-  const checks = new Map(
-    programs.all.map(({ name, program }) => [name, promptCheck(lm, config.LM_ADAPTER, program)]),
-  )
+export function conversationReader(deps: Deps): (request: FastifyRequest) => Asked {
+  const { programs } = deps
+  const read = messageReader(deps)
   return ({ query, body }) => {
     const { program: name = programs.default.name } = query as { program?: unknown }
     const program = programs.all.find((one) => one.name === name)
@@ -38,8 +58,6 @@ export function conversationReader({
       throw new Problem('not_found', `There is no program ${excerpt(String(name))}. /v1/programs lists them.`)
     }
     const said = (body ?? {}) as Asked['said']
-    const inputs = inputsOf(talking(program) ?? refuseSilent(program), said.messages, '/messages', config)
-    checks.get(program.name)?.(inputs)
-    return { program, inputs, said }
+    return { program, inputs: read(program, said.messages, '/messages'), said }
   }
 }

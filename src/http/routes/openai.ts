@@ -13,12 +13,9 @@ import { responses, wholeResponse } from '../../wire/openai-responses.ts'
 import type { Refusal } from '../error-answers.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
-import { promptCheck } from './asking.ts'
-import { inputsOf, refuseSilent, type Talking, talking } from './messages.ts'
+import { CONVERSATION_LIMIT, messageReader, TOLD } from './conversations.ts'
+import { talking } from './messages.ts'
 import type { StreamDeps } from './stream.ts'
-
-/** Bytes of a body. A conversation comes with all that was said before. */
-const BODY_LIMIT = 1024 * 1024
 
 /** A problem document with what OpenAI's clients read beside it: they show its sentence, its code and its type. */
 export function withError(body: ProblemBody): ProblemBody & { readonly error: OpenAIError } {
@@ -35,19 +32,20 @@ const refusal: Refusal = (problem, requestId) => ({
 /** Keys of a request; any others that clients send are ignored. */
 type Body = Readonly<Record<string, unknown>>
 
-type Asked = { readonly model: Talking; readonly inputs: Values; readonly isStreamed: boolean }
+type Asked = { readonly model: NamedProgram; readonly inputs: Values; readonly isStreamed: boolean }
 
 export function openaiRoutes(app: FastifyInstance, deps: StreamDeps): void {
   const { programs, runs, config } = deps
-  const models = new Map(programs.all.flatMap((named) => modelOf(named) ?? []))
+  const readMessages = messageReader(deps)
+  const models = programs.all.filter((named) => talking(named))
   const options = { config: { refusal } }
-  const asking = { ...options, bodyLimit: BODY_LIMIT }
+  const asking = { ...options, bodyLimit: CONVERSATION_LIMIT }
 
-  app.get('/v1/models', options, async () => ({ object: 'list', data: [...models.values()].map(shapeOf) }))
+  app.get('/v1/models', options, async () => ({ object: 'list', data: models.map(shapeOf) }))
 
   app.get('/v1/models/:id', options, async (request) => {
     const { id } = request.params as { id: string }
-    return shapeOf(models.get(id) ?? refuseModel(id))
+    return shapeOf(models.find(({ name }) => name === id) ?? refuseModel(id))
   })
 
   app.post('/v1/chat/completions', asking, async (request, reply) => {
@@ -73,23 +71,12 @@ export function openaiRoutes(app: FastifyInstance, deps: StreamDeps): void {
     return answer(request, reply, read(body, messages, '/input'), responses, wholeResponse)
   })
 
-  function modelOf(named: NamedProgram) {
-    const model = talking(named)
-    if (!model) return undefined
-    const refuseWhatDoesNotFit = promptCheck(deps.lm, config.LM_ADAPTER, named.program)
-    return [[named.name, { model, refuseWhatDoesNotFit }]] as const
-  }
-
   function read(body: Body, messages: unknown, pointer: string): Asked {
     const { model: name = programs.default.name, stream = false } = body
     if (typeof name !== 'string') throw unfit('/model', "a model's name is needed")
     if (typeof stream !== 'boolean' && stream !== null) throw unfit('/stream', 'true or false is needed')
-    const silent = programs.all.find((one) => one.name === name && !models.has(name))
-    if (silent) refuseSilent(silent)
-    const { model, refuseWhatDoesNotFit } = models.get(name) ?? refuseModel(name)
-    const inputs = inputsOf(model, messages, pointer, config)
-    refuseWhatDoesNotFit(inputs)
-    return { model, inputs, isStreamed: stream === true }
+    const model = programs.all.find((one) => one.name === name) ?? refuseModel(name)
+    return { model, inputs: readMessages(model, messages, pointer), isStreamed: stream === true }
   }
 
   function answer(
@@ -99,13 +86,12 @@ export function openaiRoutes(app: FastifyInstance, deps: StreamDeps): void {
     dialect: Dialect,
     whole: (run: RunInfo) => Whole,
   ) {
-    const options = { include: { reasoning: true, usage: true }, takesBack: false }
-    const run = runOf(request, reply, model, inputs, options, runs)
+    const run = runOf(request, reply, model, inputs, TOLD, runs)
     const info = infoOf(request.id, model)
     return isStreamed ? sendFrames(reply, run, dialect, info, config) : sendWhole(reply, run, whole(info))
   }
 
-  function shapeOf({ model: { name } }: { model: Talking }) {
+  function shapeOf({ name }: NamedProgram) {
     return { id: name, object: 'model', created: CREATED, owned_by: 'tributary' }
   }
 }
