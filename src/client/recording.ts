@@ -5,6 +5,7 @@
 import type { ProgramDescription } from '../core/description.ts'
 import type { Frame } from '../core/frame.ts'
 import { IncompleteStreamError } from './errors.ts'
+import { isObject, objectIn } from './json-object.ts'
 
 /** The first line. */
 export type RecordingHead = {
@@ -199,15 +200,3 @@ const PREDICTOR = {
   types: 'object',
   waits_for: 'texts',
 } as const
-
-function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

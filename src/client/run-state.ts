@@ -64,22 +64,20 @@ export type RunState<Of extends ProgramTypes = AnyProgram> = {
 
 const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
 
+/** What holds of a run that has nothing to show yet. */
+const BEGUN = {
+  phase: 'running',
+  endedAt: undefined,
+  prediction: undefined,
+  truncated: [],
+  degraded: [],
+  error: undefined,
+} as const
+
 /** The state of a run that has just been asked for. */
 export function startRun(program: Pick<ProgramDescription, 'predictors'>, at: number): RunState {
   const lanes = program.predictors.map((one) => newLane(one, 1))
-  return advance(
-    {
-      phase: 'running',
-      lanes,
-      startedAt: at,
-      endedAt: undefined,
-      prediction: undefined,
-      truncated: [],
-      degraded: [],
-      error: undefined,
-    },
-    at,
-  )
+  return advance({ ...BEGUN, lanes, startedAt: at }, at)
 }
 
 /**
@@ -267,19 +265,7 @@ function reduceReset(state: RunState, frame: ResetFrame, at: number): RunState {
   const cleared = state.lanes.map((lane) =>
     isKept(lane, frame) ? lane : { ...anew(lane), phase: 'pending' as const },
   )
-  const next = advance(
-    {
-      ...state,
-      phase: 'running',
-      lanes: cleared,
-      endedAt: undefined,
-      prediction: undefined,
-      truncated: [],
-      degraded: [],
-      error: undefined,
-    },
-    at,
-  )
+  const next = advance({ ...state, ...BEGUN, lanes: cleared }, at)
   const lanes = next.lanes.map((lane, index) => {
     const before = state.lanes[index] as Lane
     const waitsStill = lane.phase === 'waiting' && before.phase === 'waiting'

@@ -8,6 +8,9 @@ import type { ResetFrame } from './frame.ts'
 /** A call of a run, by the name of its lane and its number from 1. */
 export type CallName = ResetFrame['keep'][number]
 
+/** A call's name as one text. Frames leave the number of a first call out. */
+export const callKey = (predictor: string, call = 1): string => `${predictor} ${call}`
+
 /** How a call that succeeded ended. */
 export type Result = {
   /** All of its outputs, those that readers don't see too. */

@@ -1,6 +1,6 @@
 /** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
 import type { Frame, ResetFrame, TokenFrame } from '../core/frame.ts'
-import type { CallName } from '../core/memory.ts'
+import { type CallName, callKey } from '../core/memory.ts'
 import { type Entry, type KeptResult, unpacked } from './entry.ts'
 
 /**
@@ -42,18 +42,18 @@ export function snapshot(frames: readonly Frame[], place: 'last' | 'first' = 'la
  * since what has failed is tried again.
  */
 function keptBy({ keep, message }: ResetFrame): (frame: Frame) => boolean {
-  const calls = new Set(keep.map(({ predictor, call }) => keyOf(predictor, call)))
+  const calls = new Set(keep.map(({ predictor, call }) => callKey(predictor, call)))
   const modules = new Set(keep.map(({ predictor }) => moduleOf(predictor)))
   return (frame) => {
     switch (frame.type) {
       case 'status':
         if (message !== undefined) return true
-        if (frame.predictor !== undefined) return calls.has(keyOf(frame.predictor, frame.call))
+        if (frame.predictor !== undefined) return calls.has(callKey(frame.predictor, frame.call))
         return modules.has(frame.module) && frame.phase !== 'failed'
       case 'token':
       case 'value':
       case 'usage':
-        return calls.has(keyOf(frame.predictor, frame.call))
+        return calls.has(callKey(frame.predictor, frame.call))
       default:
         return true
     }
@@ -72,11 +72,11 @@ export function replayOf(entries: readonly Entry[]): Replay {
   const results = resultsIn(entries)
   const said = new Set(
     snapshot(entries.flatMap(({ packed }) => unpacked(packed))).flatMap((frame) =>
-      frame.type === 'token' || frame.type === 'value' ? [keyOf(frame.predictor, frame.call)] : [],
+      frame.type === 'token' || frame.type === 'value' ? [callKey(frame.predictor, frame.call)] : [],
     ),
   )
   const kept = results
-    .filter(({ predictor, call }) => said.has(keyOf(predictor, call)))
+    .filter(({ predictor, call }) => said.has(callKey(predictor, call)))
     .map(({ predictor, call }) => ({ predictor, call }))
   return { results, kept }
 }
@@ -89,15 +89,13 @@ function resultsIn(entries: readonly Entry[]): KeptResult[] {
       ? unpacked(entry.packed).filter((frame) => frame.type === 'reset')
       : []
     for (const { keep } of resets) {
-      const kept = new Set(keep.map(({ predictor, call }) => keyOf(predictor, call)))
+      const kept = new Set(keep.map(({ predictor, call }) => callKey(predictor, call)))
       for (const key of results.keys()) if (!kept.has(key)) results.delete(key)
     }
-    for (const one of entry.results) results.set(keyOf(one.predictor, one.call), one)
+    for (const one of entry.results) results.set(callKey(one.predictor, one.call), one)
   }
   return [...results.values()]
 }
-
-const keyOf = (predictor: string, call = 1) => `${predictor} ${call}`
 
 /** A lane's name begins with its module's. */
 const moduleOf = (predictor: string) => predictor.split('.', 1)[0] as string

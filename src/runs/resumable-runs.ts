@@ -7,7 +7,7 @@ import type { Values } from '../core/adapters/adapter.ts'
 import type { Include } from '../core/completion.ts'
 import { asRunError, RunError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import type { Memory } from '../core/memory.ts'
+import { type CallName, callKey, type Memory } from '../core/memory.ts'
 import type { NamedProgram } from '../core/program.ts'
 import { errorFrame } from '../core/streamify.ts'
 import type { KeptResult } from './entry.ts'
@@ -265,15 +265,15 @@ class RunMemory implements Memory {
 
   constructor({ results, kept }: Replay) {
     this.kept = kept
-    this.#results = new Map(results.map((one) => [keyOf(one), one]))
+    this.#results = new Map(results.map((one) => [callKey(one.predictor, one.call), one]))
   }
 
-  recall(call: KeptCall, inputs: Values): KeptResult | undefined {
-    const known = this.#results.get(keyOf(call))
+  recall(call: CallName, inputs: Values): KeptResult | undefined {
+    const known = this.#results.get(callKey(call.predictor, call.call))
     return known?.hash === digestOf(inputs) ? known : undefined
   }
 
-  remember(call: KeptCall, inputs: Values, result: Pick<KeptResult, 'values' | 'truncated'>): void {
+  remember(call: CallName, inputs: Values, result: Pick<KeptResult, 'values' | 'truncated'>): void {
     if (isJson(result.values)) this.#new.push({ ...call, ...result, hash: digestOf(inputs) })
   }
 
@@ -283,10 +283,6 @@ class RunMemory implements Memory {
     return results
   }
 }
-
-type KeptCall = Memory['kept'][number]
-
-const keyOf = ({ predictor, call }: KeptCall) => `${predictor} ${call}`
 
 /** Whether a value comes back from JSON as it was: a program's own types may give anything. */
 function isJson(value: unknown): boolean {

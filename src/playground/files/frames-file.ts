@@ -4,6 +4,7 @@
  */
 
 import type { ProgramDescription } from '../../client/index.ts'
+import { isObject, objectIn } from '../../client/json-object.ts'
 import { RecordedRun } from '../recorded-run.ts'
 import { newRunId } from '../run-identity.ts'
 import { isEnd, type RunRecord, type TimedFrame } from '../run-record.ts'
@@ -85,15 +86,3 @@ function isLikeItsType(frame: Record<string, unknown>): boolean {
   const members = Object.entries(MEMBERS[String(frame.type)] ?? {})
   return members.every(([name, type]) => typeof frame[name] === type && frame[name] !== null)
 }
-
-function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
