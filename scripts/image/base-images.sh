@@ -12,7 +12,7 @@ make_base_images() {
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     bookworm "$work/debian.tar"
 
-  local image
+  local image npm
   image=$(in_storage from scratch)
   in_storage add --quiet "$image" "$work/debian.tar" / >/dev/null
   rm "$work/debian.tar"
@@ -20,7 +20,9 @@ make_base_images() {
 
   image=$(in_storage from --pull=never "$(name_of python)")
   in_storage copy --quiet "$image" node_modules/node/bin/node /usr/local/bin/node >/dev/null
-  in_storage copy --quiet "$image" "$(npm root --global)/npm" /usr/local/lib/node_modules/npm >/dev/null
+  # Where the command leads, since what npm itself says depends on which Node runs it.
+  npm=$(dirname "$(dirname "$(readlink --canonicalize "$(command -v npm)")")")
+  in_storage copy --quiet "$image" "$npm" /usr/local/lib/node_modules/npm >/dev/null
   in_storage run --isolation chroot "$image" sh -c '
     rm /usr/bin/python3*
     ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm

@@ -35,15 +35,16 @@ prepare() {
 build() {
   # The build reaches packages as this machine does: with its certificates, its settings of npm and pip, its proxy, and
   # what npm has fetched before.
-  local cache options variable
+  local cache home options variable
   cache=$(npm config get cache)
   mkdir -p "$cache"
-  options=(--volume "$cache:/root/.npm")
+  home=~root # the same in the image: both are Debian
+  options=(--volume "$cache:$home/.npm")
   option() { [ ! -e "$1" ] || options+=(--volume "$1:$2:ro"); }
   option /etc/ssl/certs /etc/ssl/certs
   option /etc/pip.conf /etc/pip.conf
   option "$(npm config get globalconfig)" /usr/local/etc/npmrc
-  option "$(npm config get userconfig)" /root/.npmrc
+  option "$(npm config get userconfig)" "$home/.npmrc"
   for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [ -z "${!variable-}" ] || options+=(--build-arg "$variable=${!variable}")
   done
