@@ -19,7 +19,7 @@ export type Contender = {
 }
 
 /** What the service's defaults don't allow: this many streams, and silences longer than the idle limit. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   MAX_STREAMS: '10000',
   LM_FIRST_TOKEN_TIMEOUT_MS: '600000',
   LM_IDLE_TIMEOUT_MS: '600000',

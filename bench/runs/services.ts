@@ -1,17 +1,12 @@
 /** The processes of one measurement: a model, a Redis, and instances of the service. */
 import { fileURLToPath } from 'node:url'
 import { Redis } from '../../test/support/redis.ts'
+import { ENVIRONMENT } from '../peers.ts'
 import { cpuOf, Peer } from '../processes.ts'
 
-/** What the defaults don't allow: this many runs, and silences this long. */
-const ENVIRONMENT = {
+const OWN_ENVIRONMENT = {
+  ...ENVIRONMENT,
   MAX_STREAMS: '20000',
-  LM_FIRST_TOKEN_TIMEOUT_MS: '600000',
-  LM_IDLE_TIMEOUT_MS: '600000',
-  RUN_TIMEOUT_MS: '600000',
-  OPENAI_API_KEY: 'none',
-  HOST: '127.0.0.1',
-  PORT: '0',
   NODE_OPTIONS: '--inspect-port=0', // any port, if it is asked to open one
   NODE_COMPILE_CACHE: 'dist/compiled',
 }
@@ -36,7 +31,7 @@ export class Services {
     return this.#add(
       Peer.start([process.execPath, 'src/tributary.ts', 'serve'], {
         env: {
-          ...ENVIRONMENT,
+          ...OWN_ENVIRONMENT,
           OPENAI_BASE_URL: `${this.#upstream.url}/v1`,
           ...(store && { REDIS_URL: store.url }),
           ...program,

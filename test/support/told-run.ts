@@ -1,7 +1,7 @@
 /** Runs for dialects: frames in any order that a run may have, and what a reader must have of them in the end. */
 import fc from 'fast-check'
 import type { ErrorFrame, Frame, PredictionFrame, TokenFrame } from '../../src/core/frame.ts'
-import type { RunInfo } from '../../src/wire/dialect.ts'
+import type { Dialect, RunInfo } from '../../src/wire/dialect.ts'
 
 export const ANSWER = { predictor: 'compose', field: 'answer' }
 
@@ -202,3 +202,29 @@ export function* batches<T>(items: readonly T[], sizes: readonly number[]): Gene
 }
 
 export const batchSizes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 })
+
+/** What a dialect gets wrong: in what it writes, or in what it makes of a frame. */
+export type Mistake = readonly [onText: (text: string) => string, onFrame?: (frame: Frame) => Frame[]]
+
+/** A dialect that makes a mistake, which a check has to see. */
+export const mistaken = (dialect: Dialect, ...[onText, onFrame = (frame) => [frame]]: Mistake): Dialect => ({
+  headers: dialect.headers,
+  open: (run) => {
+    const encoder = dialect.open(run)
+    return {
+      end: onText(encoder.end),
+      keepAlive: encoder.keepAlive,
+      encode: (frames) => onText(encoder.encode(frames.flatMap(onFrame))),
+    }
+  },
+})
+
+export const CALLS_MIXED: Mistake = [
+  (text) => text,
+  (frame) => [frame.type === 'token' ? { ...frame, call: undefined } : frame],
+]
+
+export const FAILURES_UNSAID: Mistake = [
+  (text) => text,
+  (frame) => (frame.type === 'status' && frame.phase === 'failed' ? [] : [frame]),
+]

@@ -1,6 +1,6 @@
 /** What the parallel composer's models write in tests of other people's clients: hostile texts, cut at any place. */
 import fc from 'fast-check'
-import type { Script } from './upstream.ts'
+import { only, type Script } from './upstream.ts'
 
 const text = fc
   .oneof(
@@ -54,3 +54,14 @@ export const told =
       Object.fromEntries(exchange.fields.map((field) => [field, texts[field as keyof Texts]])),
       size,
     )
+
+/** Writes half of the answer, and then fails. */
+export const failing = only('answer', (exchange) => {
+  exchange
+    .open()
+    .deltas('[[ ## reasoning ## ]]\nSo.\n\n[[ ## answer ## ]]\nHalf of it')
+    .finish('content_filter')
+})
+
+/** What that run is told to have failed of. */
+export const FAILURE = "A filter cut the model's answer (content_filter). Ask in another way."

@@ -10,7 +10,7 @@ import { predict } from '../../src/core/predictor.ts'
 import { program } from '../../src/core/program.ts'
 import { oneCall, retold, tooLong } from '../support/programs.ts'
 import { Service } from '../support/service.ts'
-import { type Texts, texts, told } from '../support/told-texts.ts'
+import { FAILURE, failing, type Texts, texts, told } from '../support/told-texts.ts'
 import { only, type Script } from '../support/upstream.ts'
 
 const model = 'parallel-composer'
@@ -110,16 +110,6 @@ for (const [name, read] of Object.entries(readers)) {
     await service.assertQuiet(...Array(runs).fill('ok'))
   })
 }
-
-/** Writes half of the answer, and then fails. */
-const failing = only('answer', (exchange) => {
-  exchange
-    .open()
-    .deltas('[[ ## reasoning ## ]]\nSo.\n\n[[ ## answer ## ]]\nHalf of it')
-    .finish('content_filter')
-})
-
-const FAILURE = "A filter cut the model's answer (content_filter). Ask in another way."
 
 test('a run that fails in the middle throws, with its sentence and its code', async (t) => {
   const service = await Service.start(t, { script: failing })

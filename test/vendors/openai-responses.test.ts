@@ -6,7 +6,7 @@ import { streamText } from 'ai'
 import fc from 'fast-check'
 import OpenAI, { APIError } from 'openai'
 import { Service } from '../support/service.ts'
-import { type Texts, texts, told } from '../support/told-texts.ts'
+import { FAILURE, failing, type Texts, texts, told } from '../support/told-texts.ts'
 import { only } from '../support/upstream.ts'
 
 const model = 'parallel-composer'
@@ -94,15 +94,6 @@ test('the names of the lanes are in the ids of their items', async (t) => {
     'ideas.brainstorm.reasoning',
   ])
 })
-
-const failing = only('answer', (exchange) => {
-  exchange
-    .open()
-    .deltas('[[ ## reasoning ## ]]\nSo.\n\n[[ ## answer ## ]]\nHalf of it')
-    .finish('content_filter')
-})
-
-const FAILURE = "A filter cut the model's answer (content_filter). Ask in another way."
 
 test('a run that fails in the middle is a failed response, and what it has written stays', async (t) => {
   const service = await Service.start(t, { script: failing })

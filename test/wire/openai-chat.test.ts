@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Frame, PredictionFrame } from '../../src/core/frame.ts'
+import type { PredictionFrame } from '../../src/core/frame.ts'
 import type { Dialect } from '../../src/wire/dialect.ts'
 import { KEEP_ALIVE } from '../../src/wire/native.ts'
 import { chatCompletions, wholeCompletion } from '../../src/wire/openai-chat.ts'
 import {
   batches,
   batchSizes,
+  CALLS_MIXED,
+  FAILURES_UNSAID,
   isAnswer,
   lanesOf,
+  type Mistake,
+  mistaken,
   RUN,
   type ToldLane,
   type ToldRun,
@@ -157,25 +161,10 @@ test('for any run, a client has the answer, the other lanes in turn, the statuse
   )
 })
 
-/** The dialect with what it writes changed, or what it is given. */
 const changed =
-  (onText: (text: string) => string, onFrame: (frame: Frame) => Frame[] = (frame) => [frame]) =>
-  (includeUsage: boolean): Dialect => {
-    const dialect = chatCompletions({ includeUsage })
-    return {
-      headers: dialect.headers,
-      open: (run) => {
-        const { end, keepAlive, ...encoder } = dialect.open(run)
-        void encoder
-        const inner = dialect.open(run)
-        return {
-          end: onText(end),
-          keepAlive,
-          encode: (frames) => onText(inner.encode(frames.flatMap(onFrame))),
-        }
-      },
-    }
-  }
+  (...mistake: Mistake) =>
+  (includeUsage: boolean): Dialect =>
+    mistaken(chatCompletions({ includeUsage }), ...mistake)
 
 const mutations: Readonly<Record<string, (includeUsage: boolean) => Dialect>> = {
   'no role': changed((text) => text.replace('"role":"assistant",', '')),
@@ -196,18 +185,12 @@ const mutations: Readonly<Record<string, (includeUsage: boolean) => Dialect>> = 
   'lines end with Unicode': changed((text) => text.replaceAll('\\u2028', '\u2028')),
   'the answer as thoughts': changed((text) => text.replaceAll('{"content":"', '{"reasoning_content":"')),
   'empty deltas': changed((text) => text.replaceAll('"delta":{}', '"delta":{"content":""}')),
-  'calls mixed': changed(
-    (text) => text,
-    (frame) => [frame.type === 'token' ? { ...frame, call: undefined } : frame],
-  ),
+  'calls mixed': changed(...CALLS_MIXED),
   'lanes that never end': changed(
     (text) => text,
     (frame) => [frame.type === 'token' ? { ...frame, is_last: false } : frame],
   ),
-  'failures unsaid': changed(
-    (text) => text,
-    (frame) => (frame.type === 'status' && frame.phase === 'failed' ? [] : [frame]),
-  ),
+  'failures unsaid': changed(...FAILURES_UNSAID),
   'the usage of the last call alone': changed((text) =>
     text.replace(/"prompt_tokens":\d+/, '"prompt_tokens":11'),
   ),

@@ -8,8 +8,12 @@ import { responses, wholeResponse } from '../../src/wire/openai-responses.ts'
 import {
   batches,
   batchSizes,
+  CALLS_MIXED,
+  FAILURES_UNSAID,
   isAnswer,
   lanesOf,
+  type Mistake,
+  mistaken,
   RUN,
   type ToldLane,
   type ToldRun,
@@ -204,18 +208,7 @@ test('for any run, a client has every lane as an item, and how it ended', () => 
   fc.assert(holds(responses), { numRuns: 500 })
 })
 
-/** The dialect with what it writes changed, or what it is given. */
-const changed = (
-  onText: (text: string) => string,
-  onFrame: (frame: Frame) => Frame[] = (frame) => [frame],
-): Dialect => ({
-  headers: responses.headers,
-  open: (run) => {
-    const encoder = responses.open(run)
-    const { end, keepAlive } = encoder
-    return { end, keepAlive, encode: (frames) => onText(encoder.encode(frames.flatMap(onFrame))) }
-  },
-})
+const changed = (...mistake: Mistake): Dialect => mistaken(responses, ...mistake)
 
 const event = (name: string) => new RegExp(`event: response\\.${name}\\n.*\\n\\n`, 'g')
 
@@ -231,14 +224,8 @@ const mutations: Readonly<Record<string, Dialect>> = {
   ),
   'one place for all': changed((text) => text.replace(/"output_index":\d+/g, '"output_index":0')),
   'lines end with Unicode': changed((text) => text.replaceAll('\\u2028', '\u2028')),
-  'calls mixed': changed(
-    (text) => text,
-    (frame) => [frame.type === 'token' ? { ...frame, call: undefined } : frame],
-  ),
-  'failures unsaid': changed(
-    (text) => text,
-    (frame) => (frame.type === 'status' && frame.phase === 'failed' ? [] : [frame]),
-  ),
+  'calls mixed': changed(...CALLS_MIXED),
+  'failures unsaid': changed(...FAILURES_UNSAID),
   'no usage': changed(
     (text) => text,
     (frame) => (frame.type === 'usage' ? [] : [frame]),
