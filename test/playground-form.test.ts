@@ -220,6 +220,9 @@ test('with several programs one is chosen, and the address, the form and the run
   ])
   await ask(page, 'why?')
   await standsAt(page, 'compose', 'done')
+  const composerPredictors = await page.locator('.predictor').allTextContents()
+  const first = new URL(page.url()).searchParams.get('run')
+  assert.ok(first)
 
   await picker.selectOption('short')
   assert.equal(new URL(page.url()).search, '?program=short')
@@ -238,9 +241,11 @@ test('with several programs one is chosen, and the address, the form and the run
   await page.goBack()
   await page.getByLabel('Question').waitFor()
   assert.equal(await picker.inputValue(), 'short')
-  await page.goBack()
+  await page.goBack() // at once: what the step before has looked up is not shown any more
   assert.equal(await picker.inputValue(), 'parallel-composer')
-  assert.equal(new URL(page.url()).search, '')
+  await standsAt(page, 'compose', 'done') // with the run that the address names
+  assert.equal(new URL(page.url()).search, `?run=${first}`)
+  assert.deepEqual(await page.locator('.predictor').allTextContents(), composerPredictors)
   await service.assertQuiet('ok', 'ok', 'ok')
 })
 

@@ -73,6 +73,8 @@ let recalled: Inputs | undefined
 let program: Promise<ProgramDescription>
 /** The list of programs that was shown last, as JSON. */
 let loaded: string | undefined
+/** The run that the address leads to, while it is looked up. */
+let sought: string | undefined
 /** Ids of runs that were deleted while they are shown: a reload is not to bring them back. */
 const deleted = new Set<string>()
 let isStarting = false
@@ -154,7 +156,7 @@ function describe(): Promise<ProgramDescription> {
 
 /** Turns to another program. What the last one has written goes. */
 function choose(description: ProgramDescription): void {
-  const linked = linkedRun()
+  sought = linkedRun()
   for (const run of runsThatGoOn()) run.stop()
   current = undefined
   lastAsked = undefined
@@ -170,7 +172,7 @@ function choose(description: ProgramDescription): void {
   showPending(undefined)
   welcome.hidden = false
   showProgram(description)
-  if (linked) showLinked(linked) // somebody went back to it
+  if (sought !== undefined) showLinked(sought) // somebody went back to it
 }
 
 /** What the page says of a program before it runs. */
@@ -330,7 +332,7 @@ function end(run: Run, view: RunView): void {
 function rememberStage(): void {
   const records = stage.views.map(({ run }) => run.record).filter(({ id }) => !deleted.has(id))
   rememberShown(records.map(({ id }) => id))
-  nameInAddress(records.findLast(({ isKept }) => isKept)?.id)
+  nameInAddress(records.findLast(({ isKept }) => isKept)?.id ?? sought)
 }
 
 /** Shows a run that was asked before, and reads it on if it may not be over. While another goes on, that one stays. */
@@ -380,11 +382,16 @@ function tryAgain(view: RunView): void {
 
 /** Shows the run that an address leads to. */
 async function showLinked(id: string): Promise<void> {
+  sought = id
   try {
     const kept = await store.record(id).catch(() => undefined)
     const record = kept ?? (await recordOf(service(), id, (name) => picker.find(name)))
+    if (sought !== id) return // somebody has turned to something else
     if (stage.isEmpty && !current) showRecorded(record, 'alone')
+    sought = undefined
   } catch (error) {
+    if (sought !== id) return
+    sought = undefined
     if (wantsKey(error)) return askForKey(() => showLinked(id))
     const message =
       'The service does not know this run. It may have been long ago, or asked with another key.'
