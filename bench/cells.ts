@@ -79,11 +79,11 @@ type Plan = {
 }
 
 export async function underLoad(
-  contender: Pick<Contender, 'path' | 'read' | 'body'>,
+  contender: Pick<Contender, 'path' | 'read' | 'ask'>,
   peer: Peer,
   plan: Plan,
 ): Promise<Result> {
-  const load = new Load(peer.url + contender.path, plan.script, { ...plan, body: contender.body })
+  const load = new Load(peer.url + contender.path, plan.script, { ...plan, ask: contender.ask })
   await sleep(plan.warmUpMs)
   const [from, cpuBefore] = [now(), peer.cpu]
   await sleep(plan.windowMs)

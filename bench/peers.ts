@@ -1,6 +1,6 @@
 /** Who takes part: the service, what it is compared with, and how each is started and read. */
 import { readFileSync } from 'node:fs'
-import type { Stream } from './load.ts'
+import type { Ask, Stream } from './load.ts'
 import { Peer } from './processes.ts'
 import { asIs, type Reading, readBytes, readFrames } from './reading.ts'
 
@@ -11,8 +11,8 @@ export type Contender = {
   /** Its name in the table. */
   readonly title: string
   readonly path: string
-  /** A request's body; left out: the question alone. */
-  readonly body?: (question: string) => object
+  /** Left out: in the native dialect. */
+  readonly ask?: Ask
   /** `nodeOptions`: for the service alone. */
   readonly start: (upstream: Peer, nodeOptions?: string) => Promise<Peer>
   readonly read: (stream: Stream) => Reading

@@ -28,8 +28,19 @@ type Said = {
 /** The native dialect's own events. */
 export const asIs: Translate = (frame) => frame
 
-/** Frames that a service sent, in whatever dialect. */
-export function readFrames(stream: Stream, translate: Translate): Reading {
+/** What one event or message of a stream said, and when it was there. */
+export type Message = { readonly at: number; readonly text: string }
+
+/**
+ * Frames that a service sent, in whatever dialect.
+ *
+ * @param messages those of the stream; left out: server-sent events
+ */
+export function readFrames(
+  stream: Stream,
+  translate: Translate,
+  messages: Iterable<Message> = eventsIn(stream),
+): Reading {
   const { tokens: count, rate, silent } = stream.script
   const lanes = new Map<string, Lane>()
   const laneOf = (predictor: string): Lane => {
@@ -67,6 +78,14 @@ export function readFrames(stream: Stream, translate: Translate): Reading {
     }
   }
 
+  for (const { text, at } of messages) take(text, at)
+  for (const [name, lane] of lanes) if (!lane.isExact) fault ??= `${name} is not what the model wrote`
+  if (isOver && lanes.size === 0) fault ??= 'no tokens'
+  return { ...reading, fault }
+}
+
+/** The data of each event. */
+export function* eventsIn(stream: Stream): Generator<Message> {
   let text = ''
   for (const { at, bytes } of dechunked(stream)) {
     text += bytes
@@ -74,12 +93,27 @@ export function readFrames(stream: Stream, translate: Translate): Reading {
     text = events.pop() as string
     for (const event of events) {
       const data = event.slice(event.indexOf('data: ') + 6)
-      if (data.startsWith('{') || data === '[DONE]') take(data, at)
+      if (data.startsWith('{') || data === '[DONE]') yield { at, text: data }
     }
   }
-  for (const [name, lane] of lanes) if (!lane.isExact) fault ??= `${name} is not what the model wrote`
-  if (isOver && lanes.size === 0) fault ??= 'no tokens'
-  return { ...reading, fault }
+}
+
+/**
+ * A run that is answered whole: all of its tokens have come when the answer has.
+ *
+ * @param answerIn finds it in an event
+ */
+// biome-ignore lint/suspicious/noExplicitAny: parsed JSON of whatever dialect
+export function readAnswer(stream: Stream, answerIn: (event: any) => unknown): Reading {
+  const { tokens: count } = stream.script
+  const [event, ...others] = eventsIn(stream)
+  if (!event) return { tokens: [], delays: [], fault: undefined }
+  const isRight = answerIn(JSON.parse(event.text)) === writtenOf(count).text && others.length === 0
+  return {
+    tokens: [{ at: event.at, count: 3 * count }],
+    delays: [],
+    fault: isRight ? undefined : 'the answer is not what the model wrote',
+  }
 }
 
 interface Lane {

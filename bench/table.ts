@@ -186,8 +186,10 @@ export function dialectTable(costs: readonly DialectCosts[]): string {
   const ratios = (nth: number) => costs.map(({ cpu }) => (cpu[nth] as number) / (cpu[0] as number))
   return [
     '## Dialects\n',
-    `The same runs in each dialect, 8 at once at full speed, in turns in one process. Other dialects than the native one`,
-    `include reasoning and usage, and ask the model's endpoint for both.\n`,
+    `The same runs in each dialect, 8 at once at full speed, in turns in one process: all that the service does for a token,`,
+    `from the model's bytes to its own. A WebSocket carries the native frames, each as a message. The dialects below it`,
+    `include reasoning and usage, and ask the model's endpoint for both. MCP sends an answer whole, so its runs leave the`,
+    `encoding out.\n`,
     table(
       ['', 'CPU µs a token', '× native'],
       dialects.map(({ title }, nth) => {
