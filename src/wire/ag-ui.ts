@@ -16,7 +16,7 @@ import type {
 } from '../core/frame.ts'
 import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
-import { cutBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
+import { coveredBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
 import { KEEP_ALIVE, native, onOneLine } from './native.ts'
 
 /** What a client said of the run that it asked for. */
@@ -135,7 +135,7 @@ class AgUiEncoder implements Encoder {
       case 'start':
         return this.#enter(module) + status
       case 'end':
-        return status + this.#leave(cutBy(frame)) + this.#exit(module)
+        return status + this.#leave(coveredBy(frame)) + this.#exit(module)
       case 'failed':
         return status + this.#cut(frame) + (predictor === undefined ? this.#exit(module) : '')
       default:
@@ -156,8 +156,10 @@ class AgUiEncoder implements Encoder {
   /** Says what has failed alone, even if it had said nothing yet. */
   #cut(frame: StatusFrame): string {
     const { module, predictor = module, call, message, code } = frame
-    const isCut = cutBy(frame)
-    const isSilent = ![...this.#subagents.values()].some(isCut)
+    const isCut = coveredBy(frame)
+    // Of a part that is made of others, it is its own call that has failed, and not only one of theirs.
+    const isTold = frame.predictor === undefined ? isCut : isCallOf({ predictor, call })
+    const isSilent = ![...this.#subagents.values()].some(isTold)
     const failure = { message, ...(code !== undefined && { code }) }
     return (isSilent ? this.#subagent({ predictor, call }) : '') + this.#leave(isCut, () => failure)
   }
@@ -214,5 +216,7 @@ class AgUiEncoder implements Encoder {
 type Failure = { readonly message: string; readonly code?: string }
 
 const all = () => true
+
+const isCallOf = (one: Call) => (other: Call) => other.predictor === one.predictor && other.call === one.call
 
 const event = (fields: object) => `data: ${onOneLine(fields)}\n\n`

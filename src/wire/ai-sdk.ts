@@ -16,7 +16,7 @@ import type {
 } from '../core/frame.ts'
 import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
-import { cutBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
+import { coveredBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
 import { DONE, KEEP_ALIVE, native, onOneLine } from './native.ts'
 
 export const aiSdk: Dialect = {
@@ -49,7 +49,7 @@ class UiMessageEncoder implements Encoder {
   #other(frame: Exclude<Frame, TokenFrame>): string {
     switch (frame.type) {
       case 'status':
-        return (frame.phase === 'failed' ? this.#parts.end(cutBy(frame)) : '') + statusOf(frame)
+        return (frame.phase === 'failed' ? this.#parts.end(coveredBy(frame)) : '') + statusOf(frame)
       case 'usage':
         this.#count(frame)
         return ''

@@ -10,15 +10,6 @@ const PIECE = 4 * 1024
 
 export type Lane = Pick<TokenFrame, 'predictor' | 'field' | 'call'>
 
-/**
- * Whether a lane belongs to what a status speaks of: a part and what is in it, or one call of it.
- *
- * @param part a module, a predictor or a tool
- * @param of the call, where the status is about one
- */
-export const isOfPart = (lane: Lane, part: string, of: { call?: number | undefined } | undefined): boolean =>
-  lane.predictor === part ? !of || lane.call === of.call : lane.predictor.startsWith(`${part}.`)
-
 /** Gets a piece of a lane's text, which isn't empty. `isFirst`: nothing of this lane came before. */
 export type Say = (text: string, lane: Lane, isFirst: boolean) => void
 

@@ -10,13 +10,17 @@ type Name = Pick<TokenFrame, 'predictor' | 'field' | 'call'>
 /** Names a lane: the predictor may have dots, the field and the call's number have none. */
 export const laneId = ({ predictor, field, call = 1 }: Name): string => `${predictor}.${field}.${call}`
 
-/** Which lanes say nothing more, because what they are of has failed alone. */
-export const cutBy =
-  ({ module, predictor, call }: StatusFrame) =>
-  (lane: Omit<Name, 'field'>): boolean =>
-    predictor === undefined
-      ? lane.predictor.split('.', 1)[0] === module
-      : lane.predictor === predictor && lane.call === call
+/**
+ * Which lanes a status speaks of: all of a module, or those of one call of a part. Lanes below that part are its own too,
+ * whatever their calls: a part that is made of others (`act`) is called as one, and fails with all of them
+ * (`act.weather`).
+ */
+export const coveredBy = ({ module, predictor, call }: StatusFrame) => {
+  const part = predictor ?? module
+  const isWhole = predictor === undefined
+  return (lane: Omit<Name, 'field'>): boolean =>
+    lane.predictor === part ? isWhole || lane.call === call : lane.predictor.startsWith(`${part}.`)
+}
 
 /** The events of a lane. The first two come when it begins, whichever chunk is the first. */
 export type LaneEvents = {
@@ -35,6 +39,8 @@ type Lane = { readonly head: string; readonly end: string }
 export class Lanes {
   readonly #begin: (token: TokenFrame) => LaneEvents
   readonly #open = new Map<string, { readonly name: Name; readonly lane: Lane }>()
+  /** Those that were cut: clients take it badly if one of them speaks again. */
+  readonly #cut = new Set<string>()
   /** A token of the lane that was written last. */
   #last: Name | undefined
   #lane: Lane | undefined
@@ -50,6 +56,7 @@ export class Lanes {
     let text = ''
     let lane = this.#of(token)
     if (!lane) {
+      if (this.#cut.has(laneId(token))) return ''
       const { start, content, end } = this.#begin(token)
       lane = { head: content.slice(0, -TAIL.length), end }
       this.#open.set(laneId(token), { name: token, lane })
@@ -63,12 +70,13 @@ export class Lanes {
     return text + lane.end
   }
 
-  /** Ends those that are open, or some of them. @returns their ends, in the order in which they began */
+  /** Cuts those that are open, or some of them. @returns their ends, in the order in which they began */
   end(isOne: (name: Name) => boolean = () => true): string {
     let text = ''
     for (const [id, { name, lane }] of this.#open) {
       if (!isOne(name)) continue
       this.#open.delete(id)
+      this.#cut.add(id)
       text += lane.end
     }
     this.#last = undefined

@@ -6,7 +6,8 @@ import type { Frame, PredictionFrame, StatusFrame, TokenFrame, UsageFrame } from
 import type { Answer } from '../core/program.ts'
 import { answerIn, inPlaceOfAnswer, isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo, Whole } from './dialect.ts'
-import { InTurn, isOfPart, type Lane } from './in-turn.ts'
+import { InTurn, type Lane } from './in-turn.ts'
+import { coveredBy } from './lanes.ts'
 import { DONE, inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
 import { errorOf } from './openai-error.ts'
 
@@ -197,13 +198,12 @@ class OneVoice {
   }
 
   /** A part that failed alone says no more, and its reader is told. */
-  #tellFailure({ module, predictor, call, message }: StatusFrame): void {
-    const part = predictor ?? module
-    const of = predictor === undefined ? undefined : { call }
-    const isOver = (lane: Lane) => isOfPart(lane, part, of)
+  #tellFailure(status: StatusFrame): void {
+    const { module, predictor = module, call, message } = status
+    const isOver = coveredBy(status)
     this.#content.end(isOver)
     this.#reasoning.end(isOver)
-    const frame = { type: 'token', predictor: part, field: '', call, chunk: message, is_last: true } as const
+    const frame = { type: 'token', predictor, field: '', call, chunk: message, is_last: true } as const
     this.#reasoning.take(frame)
   }
 

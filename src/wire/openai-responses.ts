@@ -6,7 +6,8 @@
 import type { ErrorFrame, Frame, PredictionFrame, StatusFrame, TokenFrame } from '../core/frame.ts'
 import { answerIn, inPlaceOfAnswer, isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo, Whole } from './dialect.ts'
-import { isOfPart, type Lane } from './in-turn.ts'
+import type { Lane } from './in-turn.ts'
+import { coveredBy } from './lanes.ts'
 import { inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
 
 /** The dialect of a streamed response. */
@@ -161,13 +162,13 @@ class EventEncoder implements Encoder {
   }
 
   /** A part that failed alone says no more, and its reader is told. */
-  #tellFailure({ module, predictor, call, message }: StatusFrame): void {
-    const part = predictor ?? module
-    const of = predictor === undefined ? undefined : { call }
+  #tellFailure(status: StatusFrame): void {
+    const { module, predictor = module, call, message } = status
+    const isOver = coveredBy(status)
     for (const item of this.#open.values()) {
-      if (isOfPart(item.lane, part, of)) this.#close(item, 'incomplete')
+      if (isOver(item.lane)) this.#close(item, 'incomplete')
     }
-    this.#write({ type: 'token', predictor: part, field: '', call, chunk: message, is_last: true })
+    this.#write({ type: 'token', predictor, field: '', call, chunk: message, is_last: true })
   }
 
   #complete({ data, truncated }: PredictionFrame): void {

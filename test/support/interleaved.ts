@@ -25,7 +25,8 @@ const chunk = fc.string({
   maxLength: 4,
 })
 
-const PREDICTORS = ['ideas.brainstorm', 'evidence.probe', 'compose'] as const
+/** `act` is made of others, and called as one: what is below it fails with it. */
+const PREDICTORS = ['ideas.brainstorm', 'evidence.probe', 'act', 'act.search', 'compose'] as const
 
 /** One call: its fields, of which the last may be cut where the call fails alone. */
 const call = fc.record({
@@ -81,12 +82,19 @@ export const interleaved: fc.Arbitrary<Frame[]> = fc
     ]
   })
 
-const FIELDS = { 'ideas.brainstorm': 'brainstorm', 'evidence.probe': 'lines', compose: 'answer' } as const
+const FIELDS = {
+  'ideas.brainstorm': 'brainstorm',
+  'evidence.probe': 'lines',
+  act: 'next_thought',
+  'act.search': 'pages',
+  compose: 'answer',
+} as const
 
 /** The frames of calls at the same time, with their modules' statuses around them. */
 function told(calls: readonly Call[], picks: readonly number[], counts: Map<string, number>): Frame[] {
   const frames: Frame[] = []
   const failed = new Set<string>()
+  const wholes = new Set<string>()
   const lines = calls.map(({ predictor, fields, hasUsage, failsAfter }) => {
     const nth = (counts.get(predictor) ?? 0) + 1
     counts.set(predictor, nth)
@@ -109,7 +117,7 @@ function told(calls: readonly Call[], picks: readonly number[], counts: Map<stri
   for (const module of speaking) frames.push(status(module, 'start'))
   let at = 0
   for (;;) {
-    const left = lines.filter(({ line, predictor }) => line.length > 0 && !failed.has(moduleOf(predictor)))
+    const left = lines.filter(({ line, predictor }) => line.length > 0 && !hasFailed(predictor))
     const one = left[(picks[at++] ?? 0) % Math.max(1, left.length)]
     if (!one) break
     frames.push(one.line.shift() as Frame)
@@ -119,12 +127,19 @@ function told(calls: readonly Call[], picks: readonly number[], counts: Map<stri
   for (const module of speaking) if (!failed.has(module)) frames.push(status(module, 'end'))
   return frames
 
+  /** With its module, or with a part that it is a part of. */
+  function hasFailed(predictor: string): boolean {
+    return failed.has(moduleOf(predictor)) || [...wholes].some((whole) => predictor.startsWith(`${whole}.`))
+  }
+
   function fail({ predictor, origin, failsAfter }: (typeof lines)[number]): void {
     const module = moduleOf(predictor)
-    if (failed.has(module)) return
-    if (failsAfter?.isModule) failed.add(module)
+    if (hasFailed(predictor)) return
+    const isModule = failsAfter?.isModule && module !== 'act' // which is a part, and in no module
+    if (isModule) failed.add(module)
+    else wholes.add(predictor)
     const rest = { message: 'It went on without.', code: 'upstream_auth' }
-    frames.push({ type: 'status', module, ...(failsAfter?.isModule ? {} : origin), phase: 'failed', ...rest })
+    frames.push({ type: 'status', module, ...(isModule ? {} : origin), phase: 'failed', ...rest })
   }
 }
 
@@ -136,6 +151,17 @@ const status = (module: string, phase: 'start' | 'end'): StatusFrame => ({
 })
 
 const moduleOf = (predictor: string) => predictor.split('.', 1)[0] as string
+
+/** Whether a status is about a lane: by the steps of their names, and the call where it is about that. */
+export function isAbout({ module, predictor, call = 1 }: StatusFrame, lane: Partial<TokenFrame>): boolean {
+  const part = (predictor ?? module).split('.')
+  const steps = (lane.predictor ?? '').split('.')
+  const isBelow = steps.length > part.length
+  return (
+    part.every((step, index) => steps[index] === step) &&
+    (isBelow || predictor === undefined || (lane.call ?? 1) === call)
+  )
+}
 
 /** The text of each lane that has a frame, in the order in which they began. */
 export function lanesOf(frames: readonly Frame[]): Map<string, { of: TokenFrame; text: string }> {

@@ -64,7 +64,9 @@ export const isAnswer = ({ predictor, field }: Pick<ToldLane, 'predictor' | 'fie
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   'ideas.brainstorm': ['brainstorm'],
   'evidence.probe': ['reasoning', 'evidence'],
+  // Made of others, and called as one: what is below it fails with it.
   search: ['pages'],
+  'search.fetch': ['page'],
   compose: ['reasoning', 'answer'],
 }
 
@@ -98,13 +100,15 @@ const call: fc.Arbitrary<Call> = fc.record({
   hasUsage: fc.boolean(),
 })
 
+const moduleOf = (predictor: string) => predictor.split('.', 1)[0] as string
+
 /** What one call says. One that is cut fails alone. */
 function framesOfCall(
   { predictor, pieces, isLastEmpty, cut, failure, hasUsage }: Call,
   nth: number,
 ): Frame[] {
   const at = { predictor, ...(nth > 1 && { call: nth }) }
-  const [module = predictor] = predictor.split('.')
+  const module = moduleOf(predictor)
   const tokens = (FIELDS[predictor] as readonly string[]).flatMap((field, index): Frame[] => {
     const chunks = [...(pieces[index] ?? []), ...(isLastEmpty ? [''] : [])]
     if (chunks.length === 0) chunks.push('')
@@ -160,15 +164,21 @@ export const toldRun: fc.Arbitrary<ToldRun> = fc
       const nth = (times.get(one.predictor) ?? 0) + 1
       times.set(one.predictor, nth)
       // A module fails when nothing in it is at work any longer.
-      const isAlone = calls.filter(({ predictor }) => predictor === one.predictor).length === 1
-      return framesOfCall(isAlone ? one : { ...one, failure: 'predictor' }, nth)
+      const isAlone =
+        calls.filter(({ predictor }) => moduleOf(predictor) === moduleOf(one.predictor)).length === 1
+      const frames = framesOfCall(isAlone ? one : { ...one, failure: 'predictor' }, nth)
+      return { predictor: one.predictor, frames }
     })
     const frames: Frame[] = []
     let turn = 0
-    while (open.some((left) => left.length > 0)) {
-      const left = open.filter(({ length }) => length > 0)
-      const next = left[(order[turn++ % order.length] as number) % left.length] as Frame[]
-      frames.push(next.shift() as Frame)
+    for (;;) {
+      const left = open.filter(({ frames }) => frames.length > 0)
+      const next = left[(order[turn++ % order.length] as number) % left.length]
+      if (!next) break
+      const frame = next.frames.shift() as Frame
+      frames.push(frame)
+      if (frame.type !== 'status' || frame.phase !== 'failed') continue
+      for (const other of left) if (other.predictor.startsWith(`${next.predictor}.`)) other.frames.length = 0
     }
     const isCut = failsAt !== undefined && failsAt <= frames.length
     const said = isCut ? frames.slice(0, failsAt) : frames

@@ -212,6 +212,31 @@ test('what fails alone is a subagent that failed, even if it had said nothing', 
   assert.partialDeepStrictEqual(others.get('r "1".ideas.1'), { name: 'ideas', state: { message: 'No.' } })
 })
 
+test('what is made of several parts fails with all of them, and with its own call', () => {
+  const token = { type: 'token', field: 'text', is_last: false } as const
+  const failed: Frame = { type: 'status', module: 'act', predictor: 'act', phase: 'failed', message: 'Late.' }
+  const frames: Frame[] = [
+    { ...token, predictor: 'act', chunk: 'A turn.', is_last: true },
+    { ...token, predictor: 'act.search', chunk: 'Half' },
+    { ...token, predictor: 'actor', chunk: 'Another' },
+    { ...failed, call: 2 },
+    { ...token, predictor: 'act.search', chunk: ' a page' },
+    { type: 'prediction', data: {} },
+  ]
+  const { subagents, messages } = new Reading(encode(frames))
+  const states = [...subagents].map(([id, { state }]) => [
+    id,
+    state === 'finished' || (state as Event).message,
+  ])
+  assert.deepEqual(states, [
+    ['r "1".act.1', true],
+    ['r "1".act.search.1', 'Late.'],
+    ['r "1".actor.1', true],
+    ['r "1".act.2', 'Late.'],
+  ])
+  assert.equal(messages.get('r "1".act.search.text.1')?.text, 'Half', 'what was cut speaks no more')
+})
+
 test('the error of a run is told of the call that failed, and the others end with it', () => {
   const error = { code: 'upstream_auth', message: 'Wrong key.', retryable: false, request_id: 'x' }
   const { subagents, end } = new Reading(

@@ -2,16 +2,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Frame } from '../../src/core/frame.ts'
+import type { Frame, StatusFrame, TokenFrame } from '../../src/core/frame.ts'
 import { aiSdk } from '../../src/wire/ai-sdk.ts'
-import { ANSWER, dataOf, encoded, interleaved, lanesOf } from '../support/interleaved.ts'
+import { ANSWER, dataOf, encoded, interleaved, isAbout, lanesOf } from '../support/interleaved.ts'
 
 const RUN = { id: 'run-1', program: 'p', answer: ANSWER, createdAt: 0 }
 
 type Chunk = { readonly type: string; readonly [key: string]: unknown }
 
+type Part = { kind: string; text: string; isOpen: boolean; metadata: { tributary: Partial<TokenFrame> } }
+
 type Message = {
-  readonly parts: Map<string, { kind: string; text: string; isOpen: boolean; metadata: unknown }>
+  readonly parts: Map<string, Part>
   readonly data: Map<string, unknown>
   readonly statuses: unknown[]
   errorText?: string
@@ -25,13 +27,15 @@ function read(text: string): Message {
   const [start, ...chunks] = data.map((json): Chunk => JSON.parse(json))
   assert.deepEqual(start, { type: 'start', messageId: 'run-1' })
   const message: Message = { parts: new Map(), data: new Map(), statuses: [] }
+  const parts = () => [...message.parts.values()]
   for (const chunk of chunks) {
     assert.equal(message.finish, undefined, 'something follows the end')
     const [, kind, at] = /^(text|reasoning)-(start|delta|end)$/.exec(chunk.type) ?? []
     const part = message.parts.get(String(chunk.id))
     if (kind && at === 'start') {
       assert.equal(part, undefined, 'a second part of this id')
-      message.parts.set(String(chunk.id), { kind, text: '', isOpen: true, metadata: chunk.providerMetadata })
+      const metadata = chunk.providerMetadata as Part['metadata']
+      message.parts.set(String(chunk.id), { kind, text: '', isOpen: true, metadata })
     } else if (kind) {
       assert.ok(part?.isOpen && part.kind === kind, `${chunk.type} of a part that isn't open`)
       if (at === 'end') part.isOpen = false
@@ -41,6 +45,9 @@ function read(text: string): Message {
       }
     } else if (chunk.type === 'data-status') {
       assert.equal(chunk.transient, true)
+      const status = chunk.data as StatusFrame
+      const isCut = ({ metadata }: Part) => isAbout(status, metadata.tributary)
+      if (status.phase === 'failed') assert.ok(!parts().some((one) => one.isOpen && isCut(one)), 'it is open')
       message.statuses.push(chunk.data)
     } else if (chunk.type === 'data-prediction' || chunk.type === 'data-error') {
       message.data.set(chunk.type, chunk.data)

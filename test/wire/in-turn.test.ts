@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { InTurn, isOfPart } from '../../src/wire/in-turn.ts'
+import { InTurn } from '../../src/wire/in-turn.ts'
+import { coveredBy } from '../../src/wire/lanes.ts'
 import { lanesOf, toldRun } from '../support/told-run.ts'
 
 const token = (predictor: string, chunk: string, is_last = false) =>
@@ -48,19 +49,10 @@ test('what has failed gives up its turn', () => {
   turn.take(token('m.a', 'a1'))
   turn.take(token('m.b', 'b1'))
   turn.take(token('n', 'n1'))
-  turn.end((lane) => isOfPart(lane, 'm', undefined))
+  turn.end(coveredBy({ type: 'status', message: '', module: 'm', phase: 'failed' }))
   assert.deepEqual(said, ['m.a: a1', 'm.b: b1', 'n: n1'])
   turn.take(token('n', 'n2'))
   assert.equal(said.at(-1), 'n2')
-})
-
-test('a part is its own lanes, or those of one of its calls, and those of what is in it', () => {
-  const lane = { predictor: 'agent', field: 'text', call: 2 }
-  assert.ok(isOfPart(lane, 'agent', undefined))
-  assert.ok(isOfPart(lane, 'agent', { call: 2 }))
-  assert.ok(!isOfPart(lane, 'agent', { call: undefined }))
-  assert.ok(isOfPart({ ...lane, predictor: 'agent.search' }, 'agent', { call: undefined }))
-  assert.ok(!isOfPart({ ...lane, predictor: 'agents' }, 'agent', undefined))
 })
 
 test('a lane that waited comes in pieces, none of which ends within a character', () => {
@@ -83,13 +75,7 @@ test('at each moment, all is said of the lanes before the first that is open, an
       })
       for (const [index, frame] of frames.entries()) {
         if (frame.type === 'token') turn.take(frame)
-        const failed = frame.type === 'status' && frame.phase === 'failed' ? frame : undefined
-        if (failed) {
-          const { module, predictor, call } = failed
-          turn.end((lane) =>
-            isOfPart(lane, predictor ?? module, predictor === undefined ? undefined : { call }),
-          )
-        }
+        if (frame.type === 'status' && frame.phase === 'failed') turn.end(coveredBy(frame))
         if (index === frames.length - 1) turn.endAll()
         const lanes = lanesOf(frames.slice(0, index + 1)).filter(({ field }) => field !== '')
         const open = lanes.findIndex(({ isOver }) => !isOver)
