@@ -40,7 +40,7 @@ async function run(stopping: AbortSignal): Promise<void> {
   if (!parts) return
   const { lm, programs, runs, resumable } = parts
   let isLoaded = false
-  const app = await buildApp({ ...parts, config, logger, isLoaded: () => isLoaded })
+  const app = await buildApp({ ...parts, config, logger, isLoaded: () => isLoaded, stopping })
 
   const stopped = aborted(stopping).then(async () => {
     logger.info({ signal: stopping.reason, open_streams: runs.size }, 'draining')

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { constants } from 'node:os'
 import { describe, type TestContext, test } from 'node:test'
 import { refusalOf } from './support/refusals.ts'
 import { ServerProcess } from './support/server-process.ts'
 import { errorOf, framesOf, KEY, predictionOf, Reading } from './support/service.ts'
+import { handshake, masked, SocketReading } from './support/socket.ts'
 import { only, type Script, Upstream } from './support/upstream.ts'
 
 async function upstreamOf(t: TestContext, script?: Script): Promise<Upstream> {
@@ -25,6 +26,47 @@ function heldBack(): { script: Script; go: () => void } {
     if (exchange.isOpen) exchange.delta(' the end.').finish()
   })
   return { script, go: resolve }
+}
+
+/** Writes for as long as it is read. */
+const endless: Script = async (exchange) => {
+  const { response } = exchange.open().delta(`[[ ## ${exchange.field} ## ]]\n`)
+  while (exchange.isOpen) {
+    exchange.delta('On and on. '.repeat(10_000))
+    if (response.writableNeedDrain) await Promise.race([once(response, 'drain'), exchange.closed])
+  }
+}
+
+/** A close frame of a client that answers 1013. */
+const CLOSE_BACK = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 1013 >> 8, 1013 & 0xff])
+
+/** A socket byte for byte, whose client closes no connection by itself. */
+async function rawSocket({ url }: ServerProcess): Promise<Socket> {
+  const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  socket.on('end', () => socket.end())
+  socket.write(handshake())
+  await once(socket, 'data')
+  return socket
+}
+
+/** A socket whose client sends this, if anything, and reads nothing more once it has begun. */
+async function deafSocket(server: ServerProcess, message?: string): Promise<Socket> {
+  const socket = await rawSocket(server)
+  if (message !== undefined) {
+    socket.write(masked(message))
+    await once(socket, 'data')
+  }
+  socket.pause()
+  return socket
+}
+
+/** A socket is told that the service ends, and closed. */
+async function isSentAway(reading: SocketReading): Promise<void> {
+  assert.equal((await reading.closed).code, 1013)
+  assert.equal(reading.messages.length, 1)
+  const { status, code } = JSON.parse(reading.messages[0] as string)
+  assert.deepEqual([status, code], [503, 'shutting_down'])
 }
 
 /**
@@ -173,6 +215,55 @@ describe('the process', { concurrency: 4 }, () => {
     assert.equal(server.lines.at(-1)?.msg, 'stopped')
   })
 
+  test('P1 SIGTERM with open sockets: runs finish, and those that ask nothing are sent away at once', async (t) => {
+    const { script, go } = heldBack()
+    const upstream = await upstreamOf(t, script)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    const open = (...messages: object[]) => SocketReading.open(server, messages)
+    const running = [await open({ question: 'Q' }), await open({ question: 'Q' })]
+    await Promise.all(running.map((reading) => reading.until('To')))
+    const idle = [await open(), await open()]
+
+    server.child.kill('SIGTERM')
+    for (const reading of idle) await isSentAway(reading)
+    await isSentAway(await open())
+    assert.ok(running.every(({ socket }) => socket.readyState === socket.OPEN))
+
+    go()
+    for (const reading of running)
+      assert.equal(predictionOf(await reading.frames()).data.answer, 'To the end.')
+    await server.assertEndsWell()
+    const ends = server.lines.filter(({ msg }) => msg === 'stream finished')
+    assert.deepEqual(
+      ends.map(({ outcome }) => outcome),
+      ['ok', 'ok'],
+    )
+  })
+
+  test('P1 SIGTERM with nothing but silent sockets: they are sent away, and it ends', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    const reading = await SocketReading.open(server, [])
+    const deaf = await deafSocket(server)
+    server.child.kill('SIGTERM')
+    await isSentAway(reading)
+    await server.assertEndsWell()
+    deaf.destroy()
+  })
+
+  test('P1 a question that is on its way to a socket meanwhile costs its client nothing', async (t) => {
+    const upstream = await upstreamOf(t)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
+    const socket = await rawSocket(server)
+    const closed = once(socket, 'close')
+    server.child.kill('SIGTERM')
+    for (let last = Buffer.alloc(0); last.at(-1) !== '.'.charCodeAt(0); ) [last] = await once(socket, 'data')
+    socket.write(masked('{"question":"Q"}'))
+    socket.write(CLOSE_BACK)
+    assert.deepEqual(await closed, [false], 'a connection that is reset may lose what it has not read')
+    await server.assertEndsWell()
+  })
+
   test('P1 SIGTERM with nothing to wait for ends it, whatever connections are kept', async (t) => {
     const upstream = await upstreamOf(t)
     const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url })
@@ -199,14 +290,19 @@ describe('the process', { concurrency: 4 }, () => {
     assert.ok(upstream.asking('answer')[0]?.wasAborted)
   })
 
+  test('P2 so does a socket', async (t) => {
+    const { script } = heldBack()
+    const upstream = await upstreamOf(t, script)
+    const server = await ServerProcess.start(t, { OPENAI_BASE_URL: upstream.url, DRAIN_MS: '100' })
+    const reading = await SocketReading.open(server, [{ question: 'Q' }])
+    await reading.until('To')
+    server.child.kill('SIGTERM')
+    assert.ok(errorOf(await reading.frames(), 'shutting_down').retryable)
+    await server.assertEndsWell()
+  })
+
   test("P2 a reader that takes nothing can't hold it up", async (t) => {
-    const upstream = await upstreamOf(t, async (exchange) => {
-      const { response } = exchange.open().delta(`[[ ## ${exchange.field} ## ]]\n`)
-      while (exchange.isOpen) {
-        exchange.delta('On and on. '.repeat(10_000))
-        if (response.writableNeedDrain) await Promise.race([once(response, 'drain'), exchange.closed])
-      }
-    })
+    const upstream = await upstreamOf(t, endless)
     const server = await ServerProcess.start(t, {
       OPENAI_BASE_URL: upstream.url,
       DRAIN_MS: '100',
@@ -215,8 +311,10 @@ describe('the process', { concurrency: 4 }, () => {
     const response = await server.post('Q')
     const reader = response.body?.getReader()
     await reader?.read()
+    const deaf = await deafSocket(server, '{"question":"Q"}')
     server.child.kill('SIGTERM')
     await server.assertEndsWell()
+    deaf.destroy()
   })
 
   for (const signals of [

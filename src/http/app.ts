@@ -38,6 +38,8 @@ export type AppDeps = Parts & {
   readonly isLoaded: () => boolean
   /** Milliseconds that a client may take to send a whole request. */
   readonly requestTimeoutMs?: number | undefined
+  /** Aborts when the process is to end. */
+  readonly stopping?: AbortSignal | undefined
 }
 
 export async function buildApp({
@@ -49,6 +51,7 @@ export async function buildApp({
   resumable,
   isLoaded,
   requestTimeoutMs = 30_000,
+  stopping,
 }: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
@@ -99,7 +102,7 @@ export async function buildApp({
   healthRoutes(app, { lm, runs, resumable, isLoaded })
   const deps = { lm, programs, runs, resumable, config }
   streamRoutes(app, deps)
-  await websocketRoutes(app, { ...deps, maxBytes: BODY_LIMIT, questionTimeoutMs: requestTimeoutMs })
+  await websocketRoutes(app, { ...deps, stopping, maxBytes: BODY_LIMIT, questionTimeoutMs: requestTimeoutMs })
   mcpRoute(app, deps)
   runsRoutes(app, deps)
   chatRoutes(app, deps)

@@ -9,7 +9,7 @@ import { oneCall, retold, tooLong } from '../support/programs.ts'
 import { answersOf, RawClient } from '../support/raw-client.ts'
 import { assertNothingRan, refusalOf } from '../support/refusals.ts'
 import { errorOf, predictionOf, rawQuestion, Service, text } from '../support/service.ts'
-import { SocketReading, socketUrl } from '../support/socket.ts'
+import { handshake, masked, SocketReading, socketUrl } from '../support/socket.ts'
 import { echo, type Script } from '../support/upstream.ts'
 
 const silent: Script = () => {}
@@ -18,12 +18,6 @@ const silent: Script = () => {}
 const halfway: Script = (exchange) => {
   exchange.open().delta(`[[ ## ${exchange.field} ## ]]\nHalf of ${exchange.field}`)
 }
-
-const KEY = 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
-
-const handshake = (headers = '', { query = '', host = 'localhost', key = KEY, version = 13 } = {}) =>
-  `GET /v1/ws${query} HTTP/1.1\r\nhost: ${host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n` +
-  `sec-websocket-version: ${version}\r\n${key}${headers}\r\n`
 
 /** The head of the answer to a handshake that succeeds. */
 async function headOf(service: Service, bytes: string): Promise<string> {
@@ -344,9 +338,3 @@ test('C9b sockets count among the connections, and a refused one is closed', asy
   await once(held, 'close')
   assert.equal((await fetch(`${service.url}/livez`)).status, 200)
 })
-
-/** A text message as clients have to send it, with a mask of zeros. */
-function masked(message: string): Buffer {
-  assert.ok(message.length < 126)
-  return Buffer.concat([Buffer.from([0x81, 0x80 | message.length, 0, 0, 0, 0]), Buffer.from(message)])
-}

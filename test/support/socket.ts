@@ -2,14 +2,29 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Frame } from '../../src/core/frame.ts'
-import { framesOf, type Service } from './service.ts'
+import { framesOf } from './service.ts'
 
 /** The frames of a socket, checked as those of a stream are. */
 export const framesOfMessages = (messages: readonly string[], cut: readonly string[] = []): Frame[] =>
   framesOf([...messages, '[DONE]'].map((message) => `data: ${message}\n\n`).join(''), cut)
 
-export const socketUrl = ({ url }: Service, query = ''): string =>
+type Server = { readonly url: string }
+
+export const socketUrl = ({ url }: Server, query = ''): string =>
   `${url.replace('http:', 'ws:')}/v1/ws${query}`
+
+const KEY = 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+
+/** A request for a socket, byte for byte. */
+export const handshake = (headers = '', { query = '', host = 'localhost', key = KEY, version = 13 } = {}) =>
+  `GET /v1/ws${query} HTTP/1.1\r\nhost: ${host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n` +
+  `sec-websocket-version: ${version}\r\n${key}${headers}\r\n`
+
+/** A text message as clients have to send it, with a mask of zeros. */
+export function masked(message: string): Buffer {
+  assert.ok(message.length < 126)
+  return Buffer.concat([Buffer.from([0x81, 0x80 | message.length, 0, 0, 0, 0]), Buffer.from(message)])
+}
 
 export class SocketReading {
   readonly socket: WebSocket
@@ -28,7 +43,7 @@ export class SocketReading {
   }
 
   /** Opens one, and sends these messages: texts as they are, and other values as JSON. */
-  static async open(service: Service, messages: readonly unknown[], query = ''): Promise<SocketReading> {
+  static async open(service: Server, messages: readonly unknown[], query = ''): Promise<SocketReading> {
     const reading = new SocketReading(new WebSocket(socketUrl(service, query)))
     await once(reading.socket, 'open')
     for (const message of messages) reading.send(message)

@@ -3,13 +3,16 @@
  * closed after its last frame. What can be refused only once the connection is a socket is told by an error frame that has a
  * `status`, and the socket is closed.
  */
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import websocket, { type WebsocketHandler } from '@fastify/websocket'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { RunError } from '../../core/errors.ts'
 import { excerpt } from '../../core/fault.ts'
 import type { ErrorFrame } from '../../core/frame.ts'
 import type { NamedProgram } from '../../core/program.ts'
+import { NotAdmitted } from '../../runs/runs.ts'
 import { sendToSocket } from '../../wire/socket-frames.ts'
 import { hasStalled, isHandedOver } from '../connections.ts'
 import { loggedProblem } from '../error-answers.ts'
@@ -27,15 +30,23 @@ export type SocketDeps = StreamDeps & {
   readonly maxBytes: number
   /** Milliseconds that a client may take to send its question. */
   readonly questionTimeoutMs: number
+  /** Aborts when the process is to end. */
+  readonly stopping?: AbortSignal | undefined
 }
 
 /** RFC 6455 §7.4.1. */
 const CLOSE = { normal: 1000, policy: 1008, internal: 1011, tryAgainLater: 1013 } as const
 
+/** Milliseconds that clients have to answer a close when the service ends. */
+const FAREWELL_MS = 1_000
+
 /** What tells a refusal from the error of a run: the status that a request would have been answered with. */
 export type RefusalFrame = ErrorFrame & Pick<ProblemBody, 'status' | 'errors'>
 
 type WebSocket = Parameters<WebsocketHandler>[0]
+
+/** Sends a socket away that has asked nothing so far. */
+type SendAway = () => void
 
 type Asked = { readonly named: NamedProgram; readonly read: (body: unknown) => Question }
 
@@ -47,6 +58,10 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
       { named, read: questionReader(named.program, lm, config, questionKeys.ofRuns) },
     ]),
   )
+  const idle = new Set<SendAway>()
+  deps.stopping?.addEventListener('abort', () => {
+    for (const sendAway of idle) sendAway()
+  })
 
   // In a scope of its own: the plugin wraps the handler of every route of its scope.
   await app.register(async (scope) => {
@@ -61,10 +76,8 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
         request.log.error({ err: error }, 'request failed')
         socket.terminate()
       },
-      // Node closes requests, not sockets, and one that doesn't answer would hold up the end.
       preClose: (done) => {
-        for (const client of scope.websocketServer.clients) client.terminate()
-        done()
+        letGo(scope.websocketServer.clients).then(() => done())
       },
     })
     scope.route({
@@ -80,16 +93,29 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
         const detail = `${SOCKET_PATH} takes WebSockets, one on each connection. Ask /v1/stream with a POST otherwise.`
         throw new Problem('upgrade_required', detail, { headers: { upgrade: 'websocket' } })
       },
-      wsHandler: (socket, request) => answer(socket, request, asked, deps),
+      wsHandler: (socket, request) => answer(socket, request, asked, idle, deps),
     })
   })
+}
+
+/**
+ * Ends all sockets. Node closes requests, not these, and one that doesn't answer would hold up the end. Those that have been
+ * closed already are waited for, since what was sent last may be lost with a connection that is cut.
+ */
+async function letGo(clients: ReadonlySet<WebSocket>): Promise<void> {
+  const closing = [...clients].filter(({ readyState, CLOSING }) => readyState === CLOSING)
+  for (const client of clients) if (!closing.includes(client)) client.terminate()
+  const closed = Promise.all(closing.map((client) => once(client, 'close')))
+  await Promise.race([closed, sleep(FAREWELL_MS, undefined, { ref: false })])
+  for (const client of clients) client.terminate()
 }
 
 function answer(
   socket: WebSocket,
   request: FastifyRequest,
   asked: ReadonlyMap<string, Asked>,
-  { programs, runs, config, questionTimeoutMs }: SocketDeps,
+  idle: Set<SendAway>,
+  { programs, runs, config, questionTimeoutMs, stopping }: SocketDeps,
 ): void {
   const connection: Socket = request.raw.socket
   connection.setTimeout(config.STALL_MS) // the package has switched it off
@@ -99,7 +125,7 @@ function answer(
 
   const refuse = (error: unknown) => {
     isRefused = true
-    clearTimeout(timer)
+    stopWaiting()
     const problem = loggedProblem(error as FastifyError, request)
     socket.send(JSON.stringify(refusalFrame(problem, request.id)))
     socket.close(closeCode(problem), reasonOf(problem.message))
@@ -109,11 +135,18 @@ function answer(
     () => refuse(new Problem('request_timeout', 'The question took too long to arrive.')),
     questionTimeoutMs,
   )
+  const sendAway = () => refuse(new NotAdmitted('shutting_down'))
+  idle.add(sendAway)
+  /** For a question. */
+  const stopWaiting = () => {
+    clearTimeout(timer)
+    idle.delete(sendAway)
+  }
 
   const ask = (message: unknown) => {
     const { named, read } = programNamed(request, asked, programs.default)
     const { inputs, include } = read(message)
-    clearTimeout(timer)
+    stopWaiting()
     const { run, over } = beginRun(request, named, inputs, { include }, runs)
     end = (lost) => {
       end = undefined
@@ -150,7 +183,8 @@ function answer(
     isRefused = true
     loggedProblem(unreadable(error.code), request)
   })
-  socket.once('close', () => clearTimeout(timer))
+  socket.once('close', stopWaiting)
+  if (stopping?.aborted) sendAway()
 }
 
 /** @throws Problem where there is no such program */
