@@ -70,7 +70,7 @@ export const interleaved: fc.Arbitrary<Frame[]> = fc
     const degraded = frames.flatMap((one) =>
       one.type === 'status' && one.phase === 'failed' ? [one.predictor ?? one.module] : [],
     )
-    const data = { reasoning: 'r', answer: 'whole "answer"' }
+    const data = { reasoning: 'r', answer: 'whole "answer"', lines: ['a', { b: null }], count: 3 }
     return [
       ...frames,
       {
@@ -81,6 +81,43 @@ export const interleaved: fc.Arbitrary<Frame[]> = fc
       },
     ]
   })
+
+/** What is told only to those who ask for it, and to those who can take text back, and where. */
+const aside = fc.record({
+  at: fc.nat(40),
+  kind: fc.constantFrom('value', 'reset', 'retelling'),
+  value: fc.jsonValue(),
+  /** A bit for each call so far. */
+  keep: fc.nat(255),
+})
+
+/** The same runs as native readers get them: with values, and calls that begin anew. */
+export const retold: fc.Arbitrary<Frame[]> = fc
+  .record({ frames: interleaved, asides: fc.array(aside, { maxLength: 4 }) })
+  .map(({ frames: [...frames], asides }) => {
+    for (const { at, kind, value, keep } of asides) {
+      const place = at % frames.length
+      const calls = callsIn(frames.slice(0, place)).filter((_, nth) => keep & (1 << nth))
+      const of = { predictor: 'evidence.probe', field: 'lines', path: '/0' }
+      frames.splice(
+        place,
+        0,
+        kind === 'value'
+          ? { type: 'value', ...of, value }
+          : { type: 'reset', keep: calls, ...(kind === 'reset' && { message: 'Not that.' }) },
+      )
+    }
+    return frames
+  })
+
+/** The calls that have said something. */
+function callsIn(frames: readonly Frame[]): { predictor: string; call: number }[] {
+  const names = frames.flatMap((one) => (one.type === 'token' ? [`${one.predictor} ${one.call ?? 1}`] : []))
+  return [...new Set(names)].map((name) => {
+    const [predictor = '', call] = name.split(' ')
+    return { predictor, call: Number(call) }
+  })
+}
 
 const FIELDS = {
   'ideas.brainstorm': 'brainstorm',
@@ -106,6 +143,9 @@ function told(calls: readonly Call[], picks: readonly number[], counts: Map<stri
         (chunk, at): Frame => ({ type: 'token', field, ...origin, chunk, is_last: at === all.length - 1 }),
       )
     })
+    if (predictor === 'evidence.probe') {
+      line.push({ type: 'value', ...origin, field: 'lines', path: '', value: ['a', { b: null }] })
+    }
     if (hasUsage) {
       const tokens = { input_tokens: 3, output_tokens: nth, first_token_ms: 1, duration_ms: 2 }
       line.push({ type: 'usage', ...origin, model: 'm', ...tokens })

@@ -142,9 +142,12 @@ function framesOfCall(
     first_token_ms: 1,
     duration_ms: 2,
   }
+  const isTyped = predictor === 'search'
+  const value: Frame = { type: 'value', ...at, field: 'pages', path: '/0', value: { title: 'A' } }
   return [
     start,
     ...tokens,
+    ...(isTyped ? [value] : []),
     { type: 'status', message: `${module} ready`, module, phase: 'end' },
     ...(hasUsage ? [usage] : []),
   ]
@@ -191,7 +194,11 @@ export const toldRun: fc.Arbitrary<ToldRun> = fc
           retryable: true,
           request_id: 'run-1',
         }
-      : { type: 'prediction', data: { reasoning: 'So.', answer }, ...(truncated.length > 0 && { truncated }) }
+      : {
+          type: 'prediction',
+          data: { reasoning: 'So.', answer, pages: [{ title: 'A' }] },
+          ...(truncated.length > 0 && { truncated }),
+        }
     const used = said.flatMap((one) => (one.type === 'usage' ? [one] : []))
     const sum = (key: 'input_tokens' | 'output_tokens') => used.reduce((total, one) => total + one[key], 0)
     return {

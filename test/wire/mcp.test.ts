@@ -41,10 +41,27 @@ const middle = fc.oneof(
     type: fc.constant('token' as const),
     field: fc.constantFrom('reasoning', 'answer', 'count'),
     predictor: fc.constantFrom('ideas.brainstorm', 'compose'),
+    call: fc.constantFrom(undefined, 2),
     chunk: someText,
     is_last: fc.boolean(),
   }),
   fc.record({ type: fc.constant('reset' as const), keep: fc.constant([]) }),
+  fc.record({
+    type: fc.constant('value' as const),
+    predictor: fc.constant('compose'),
+    field: fc.constant('count'),
+    path: fc.constant(''),
+    value: fc.integer(),
+  }),
+  fc.record({
+    type: fc.constant('usage' as const),
+    predictor: fc.constant('compose'),
+    model: fc.constant('m'),
+    input_tokens: fc.nat(),
+    output_tokens: fc.nat(),
+    first_token_ms: fc.nat(),
+    duration_ms: fc.nat(),
+  }),
 )
 
 const last = fc.oneof(
