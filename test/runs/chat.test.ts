@@ -190,6 +190,51 @@ test('a run that another process takes up cuts its readers off, who get all of i
   assert.equal(startOf(again), startOf(remote))
 })
 
+/** Settles when any instance finds a run. */
+async function isWritten(url: string, id: string): Promise<void> {
+  let status = 0
+  while (status !== 200) ({ status } = await fetch(`${url}/v1/runs/${id}`, { headers: headersOf() }))
+}
+
+const idOf = ({ response }: Reading) => response.headers.get('x-run-id') as string
+
+test('after Redis was emptied, a chat finds its run again once its owner has written it anew', async (t) => {
+  const { script, next } = writing()
+  const env = { ...KEYS, REDIS_URL: redis.url }
+  const [owner, other] = [await Service.start(t, { script, env }), await Service.start(t, { script, env })]
+  const first = await ask(owner.url, { id: 'c7' })
+  const exchange = await next()
+  await first.until('so far')
+  await redis.command('FLUSHALL')
+  exchange.delta(' and further')
+  await isWritten(other.url, idOf(first))
+  const again = new Reading(await resume(other.url, { id: 'c7' }))
+  assert.equal(again.response.status, 200)
+  exchange.delta(COMPLETED).finish()
+  await Promise.all([rest(first), rest(again)])
+  assert.equal(startOf(again), idOf(first))
+  assert.deepEqual(partsOf(again), partsOf(first))
+})
+
+test('a run that is written anew isn’t its chat’s newest where there is a newer one', async (t) => {
+  const { script, next } = writing()
+  const env = { ...KEYS, REDIS_URL: redis.url }
+  const [owner, other] = [await Service.start(t, { script, env }), await Service.start(t, { script, env })]
+  const older = await ask(owner.url, { id: 'c8' })
+  const first = await next()
+  await older.until('so far')
+  await redis.command('FLUSHALL')
+  const newer = await ask(other.url, { id: 'c8' })
+  const second = await next()
+  await newer.until('so far')
+  first.delta(' and further')
+  await isWritten(other.url, idOf(older))
+  const again = new Reading(await resume(owner.url, { id: 'c8' }))
+  for (const exchange of [first, second]) exchange.delta(COMPLETED).finish()
+  await Promise.all([older, newer, again].map(rest))
+  assert.equal(startOf(again), idOf(newer))
+})
+
 test('what is known of chats is forgotten with their runs', async (t) => {
   const service = await Service.start(t, {
     env: { ...KEYS, RUN_RETENTION_MS: '60000', REDIS_URL: redis.url },
