@@ -85,7 +85,7 @@ export function readFrames(
 }
 
 /** The data of each event. */
-export function* eventsIn(stream: Stream): Generator<Message> {
+function* eventsIn(stream: Stream): Generator<Message> {
   let text = ''
   for (const { at, bytes } of dechunked(stream)) {
     text += bytes
