@@ -6,10 +6,8 @@ import { aiSdk } from '../wire/ai-sdk.ts'
 import type { Dialect } from '../wire/dialect.ts'
 import { FRAMES, QUESTION, REQUEST_ID } from './examples.ts'
 import { anyRoute, askingRoute, ref, refusal } from './openapi-parts.ts'
-import { Problem } from './problem.ts'
+import { noSuchProgram } from './routes/asking.ts'
 import { infoOf } from './run-reply.ts'
-
-const NO_PROGRAM = new Problem('not_found', 'There is no program x. /v1/programs lists them.')
 
 const PROGRAM = {
   name: 'program',
@@ -57,7 +55,10 @@ export function uiPaths(config: Config, programs: Programs) {
     404: {
       description: 'There is no such program.',
       content: {
-        'application/problem+json': { schema: ref('Problem'), example: NO_PROGRAM.toBody(REQUEST_ID) },
+        'application/problem+json': {
+          schema: ref('Problem'),
+          example: noSuchProgram('x').toBody(REQUEST_ID),
+        },
       },
     },
   }

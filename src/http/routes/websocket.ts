@@ -7,9 +7,7 @@ import type { Socket } from 'node:net'
 import websocket, { type WebsocketHandler } from '@fastify/websocket'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { RunError } from '../../core/errors.ts'
-import { excerpt } from '../../core/fault.ts'
 import type { ErrorFrame } from '../../core/frame.ts'
-import type { NamedProgram } from '../../core/program.ts'
 import { sendToSocket } from '../../wire/socket-frames.ts'
 import { hasStalled, isHandedOver } from '../connections.ts'
 import { loggedProblem } from '../error-answers.ts'
@@ -18,8 +16,8 @@ import { foreignOrigins } from '../origins.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { beginRun } from '../run-reply.ts'
 import { checkHandshake, chosenProtocol, SOCKET_PATH } from '../upgrades.ts'
-import { questionReader } from './asking.ts'
-import { type Question, questionKeys } from './question.ts'
+import { programNamed, questionReader } from './asking.ts'
+import { questionKeys } from './question.ts'
 import type { StreamDeps } from './stream.ts'
 
 export type SocketDeps = StreamDeps & {
@@ -37,17 +35,7 @@ export type RefusalFrame = ErrorFrame & Pick<ProblemBody, 'status' | 'errors'>
 
 type WebSocket = Parameters<WebsocketHandler>[0]
 
-type Asked = { readonly named: NamedProgram; readonly read: (body: unknown) => Question }
-
 export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): Promise<void> {
-  const { programs, lm, config } = deps
-  const asked = new Map<string, Asked>(
-    programs.all.map((named) => [
-      named.name,
-      { named, read: questionReader(named.program, lm, config, questionKeys.ofRuns) },
-    ]),
-  )
-
   // In a scope of its own: the plugin wraps the handler of every route of its scope.
   await app.register(async (scope) => {
     await scope.register(websocket, {
@@ -72,7 +60,7 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
       url: SOCKET_PATH,
       exposeHeadRoute: false,
       config: { keyInProtocol: true },
-      onRequest: foreignOrigins(config),
+      onRequest: foreignOrigins(deps.config),
       preHandler: async ({ raw }) => {
         if (isHandedOver(raw)) checkHandshake(raw)
       },
@@ -80,7 +68,7 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
         const detail = `${SOCKET_PATH} takes WebSockets, one on each connection. Ask /v1/stream with a POST otherwise.`
         throw new Problem('upgrade_required', detail, { headers: { upgrade: 'websocket' } })
       },
-      wsHandler: (socket, request) => answer(socket, request, asked, deps),
+      wsHandler: (socket, request) => answer(socket, request, deps),
     })
   })
 }
@@ -88,8 +76,7 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
 function answer(
   socket: WebSocket,
   request: FastifyRequest,
-  asked: ReadonlyMap<string, Asked>,
-  { programs, runs, config, questionTimeoutMs }: SocketDeps,
+  { programs, lm, runs, config, questionTimeoutMs }: SocketDeps,
 ): void {
   const connection: Socket = request.raw.socket
   connection.setTimeout(config.STALL_MS) // the package has switched it off
@@ -111,7 +98,8 @@ function answer(
   )
 
   const ask = (message: unknown) => {
-    const { named, read } = programNamed(request, asked, programs.default)
+    const named = programNamed(request, programs)
+    const read = questionReader(named.program, lm, config, questionKeys.ofRuns)
     const { inputs, include } = read(message)
     clearTimeout(timer)
     const { run, over } = beginRun(request, named, inputs, { include }, runs)
@@ -151,19 +139,6 @@ function answer(
     loggedProblem(unreadable(error.code), request)
   })
   socket.once('close', () => clearTimeout(timer))
-}
-
-/** @throws Problem where there is no such program */
-function programNamed(
-  { query }: FastifyRequest,
-  asked: ReadonlyMap<string, Asked>,
-  standard: NamedProgram,
-): Asked {
-  const { program = standard.name } = query as { program?: unknown }
-  const found = asked.get(String(program))
-  if (found) return found
-  const detail = `There is no program ${excerpt(String(program))}. /v1/programs lists those that there are.`
-  throw new Problem('not_found', detail)
 }
 
 function textOf(data: unknown, isBinary: boolean): string {
