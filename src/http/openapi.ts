@@ -20,10 +20,12 @@ import {
 import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
+import { mcpPaths, mcpSchemas } from './openapi-mcp.ts'
 import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
 import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { uiPaths, uiSchemas } from './openapi-uis.ts'
+import { websocketPaths, websocketSchemas } from './openapi-websocket.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionKeys, questionSchema } from './routes/question.ts'
@@ -147,9 +149,11 @@ export function openapi(config: Config, programs: Programs) {
         },
       },
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
+      ...websocketPaths(config),
       ...runPaths(config, programs),
       ...uiPaths(config, programs),
       ...openaiPaths(config, programs),
+      ...mcpPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -197,8 +201,10 @@ export function openapi(config: Config, programs: Programs) {
         Run: jsonSchemaOf(runState),
         RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
+        ...websocketSchemas(config, programs),
         ...uiSchemas,
         ...openaiSchemas,
+        ...mcpSchemas,
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),
       },

@@ -23,8 +23,12 @@ export function foreignOrigins(config: Pick<Config, 'CORS_ORIGIN'>) {
   return async ({ headers: { origin, host } }: FastifyRequest): Promise<void> => {
     if (origin === undefined || isAllowed(origin)) return
     if (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()) return
-    const detail =
-      'Pages of this origin may not ask the service. Whoever runs it can let them in: by its list of origins for CORS.'
-    throw new Problem('foreign_origin', detail)
+    throw foreignOrigin()
   }
+}
+
+export function foreignOrigin(): Problem {
+  const detail =
+    'Pages of this origin may not ask the service. Whoever runs it can let them in: by its list of origins for CORS.'
+  return new Problem('foreign_origin', detail)
 }

@@ -15,7 +15,7 @@ import { parsed } from '../json-body.ts'
 import { foreignOrigins } from '../origins.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { beginRun } from '../run-reply.ts'
-import { checkHandshake, chosenProtocol, SOCKET_PATH } from '../upgrades.ts'
+import { checkHandshake, chosenProtocol, SOCKET_PATH, upgradeRequired } from '../upgrades.ts'
 import { programNamed, questionReader } from './asking.ts'
 import { questionKeys } from './question.ts'
 import type { StreamDeps } from './stream.ts'
@@ -65,8 +65,7 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
         if (isHandedOver(raw)) checkHandshake(raw)
       },
       handler: () => {
-        const detail = `${SOCKET_PATH} takes WebSockets, one on each connection. Ask /v1/stream with a POST otherwise.`
-        throw new Problem('upgrade_required', detail, { headers: { upgrade: 'websocket' } })
+        throw upgradeRequired()
       },
       wsHandler: (socket, request) => answer(socket, request, deps),
     })
