@@ -20,6 +20,7 @@ import { foreignOrigins } from '../origins.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
 import { questionReader } from './asking.ts'
+import { CONVERSATION_LIMIT } from './conversations.ts'
 import { type Question, questionKeys } from './question.ts'
 import type { StreamDeps } from './stream.ts'
 
@@ -84,7 +85,7 @@ export function mcpRoute(app: FastifyInstance, deps: StreamDeps): void {
   )
   const calls: Calls = new Map()
   const options = {
-    bodyLimit: 1024 * 1024,
+    bodyLimit: CONVERSATION_LIMIT,
     config: { refusal },
     onRequest: foreignOrigins(config), // DNS rebinding: the protocol demands it
   }
