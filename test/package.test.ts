@@ -156,20 +156,20 @@ test('the package is packed, and works in an empty project', async (t) => {
   })
 
   await t.test('an older Node is told in a line what it takes', async () => {
-    assert.equal(engines.node, '>=24.9')
+    assert.equal(engines.node, '^24.16.0 || >=26.1.0')
     const under = (version: string) => {
       const node = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"${version}"}});Object.defineProperty(process,"version",{value:"v${version}"})`
       const args = ['--import', node, join(modules, '.bin/tributary'), 'help']
       return run(process.execPath, args).catch((error) => error)
     }
-    for (const older of ['20.19.0', '24.8.0']) {
+    for (const older of ['20.19.0', '24.15.0', '25.9.0', '26.0.0']) {
       const { code, stderr } = await under(older)
       assert.equal(code, 1)
       assert.equal(
         stderr,
-        `tributary needs Node 24.9 or later, and this is v${older}. \`npm install node@24\` gives npx one of its own.\n`,
+        `tributary needs Node 24.16, 26.1 or later, and this is v${older}. \`npm install node@24\` gives npx one of its own.\n`,
       )
     }
-    for (const newer of ['24.9.0', '25.0.0']) assert.doesNotMatch((await under(newer)).stderr, /needs Node/)
+    for (const newer of ['24.16.0', '24.21.0', '26.1.0', '27.0.0']) assert.doesNotMatch((await under(newer)).stderr, /needs Node/)
   })
 })
