@@ -170,6 +170,7 @@ test('the package is packed, and works in an empty project', async (t) => {
         `tributary needs Node 24.16, 26.1 or later, and this is v${older}. \`npm install node@24\` gives npx one of its own.\n`,
       )
     }
-    for (const newer of ['24.16.0', '24.21.0', '26.1.0', '27.0.0']) assert.doesNotMatch((await under(newer)).stderr, /needs Node/)
+    for (const newer of ['24.16.0', '24.21.0', '26.1.0', '27.0.0'])
+      assert.doesNotMatch((await under(newer)).stderr, /needs Node/)
   })
 })

@@ -5,7 +5,7 @@ import { jsonSchemaOf } from '../core/json-schema.ts'
 import type { Programs } from '../core/program.ts'
 import { mcp } from '../wire/mcp.ts'
 import { FRAMES, QUESTION, REQUEST_ID } from './examples.ts'
-import { anyRoute, LATE, ownRefusal, type Refusals, ref, refusal } from './openapi-parts.ts'
+import { anyRoute, LATE, ownRefusal, type Refusals, ref, refusal, takesQuestion } from './openapi-parts.ts'
 import { foreignOrigin } from './origins.ts'
 import { type ProblemBody, problemBody } from './problem.ts'
 import { refused, rpcId, rpcMessage, severalMessages, VERSIONS } from './routes/mcp.ts'
@@ -62,6 +62,16 @@ const inRpc = (refusals: Refusals) =>
 
 export function mcpPaths(config: Config, { default: named }: Programs) {
   const hasKeys = config.API_KEYS !== undefined
+  const call = {
+    jsonrpc: '2.0',
+    id: CALL.id,
+    method: 'tools/call',
+    params: {
+      name: named.name,
+      arguments: { question: QUESTION },
+      _meta: { progressToken: CALL.progressToken },
+    },
+  }
   const encoder = mcp(CALL).open(infoOf(REQUEST_ID, named))
   const events = encoder.encode(FRAMES) + encoder.end
   const result = mcp({ ...CALL, progressToken: undefined }).open(infoOf(REQUEST_ID, named))
@@ -97,12 +107,7 @@ export function mcpPaths(config: Config, { default: named }: Programs) {
           content: {
             'application/json': {
               schema: ref('McpMessage'),
-              example: {
-                jsonrpc: '2.0',
-                id: CALL.id,
-                method: 'tools/call',
-                params: { name: named.name, arguments: { question: QUESTION } },
-              },
+              ...(takesQuestion(named.program) && { example: call }),
             },
           },
         },

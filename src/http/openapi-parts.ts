@@ -1,8 +1,14 @@
 /** Pieces that the paths of the OpenAPI document are made of. */
+import type { Program } from '../core/program.ts'
+import { namesOf } from '../core/signature.ts'
 import { problemExample, REQUEST_ID } from './examples.ts'
 import type { Problem, ProblemBody } from './problem.ts'
 
 export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+
+/** Whether the examples fit: what other programs are asked, their schemas say. */
+export const takesQuestion = ({ inputs }: Pick<Program, 'inputs'>): boolean =>
+  namesOf(inputs).join() === 'question'
 
 export const json = (name: string, description: string, example: unknown) => ({
   description,

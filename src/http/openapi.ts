@@ -5,7 +5,7 @@
 import { type Config, inputLimitsOf } from '../config.ts'
 import { describe } from '../core/describe.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
-import type { NamedProgram, Program, Programs } from '../core/program.ts'
+import type { NamedProgram, Programs } from '../core/program.ts'
 import {
   errorFrame,
   frame,
@@ -17,12 +17,11 @@ import {
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
-import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
 import { mcpPaths, mcpSchemas } from './openapi-mcp.ts'
 import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
-import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
+import { anyRoute, askingRoute, json, ref, takesQuestion, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { uiPaths, uiSchemas } from './openapi-uis.ts'
 import { websocketPaths, websocketSchemas } from './openapi-websocket.ts'
@@ -41,10 +40,6 @@ const FRAMES = {
   ErrorFrame: errorFrame,
 }
 
-/** For a program that takes a question; what others are asked, their schemas say. */
-const questionExample = ({ inputs }: Program) =>
-  namesOf(inputs).join() === 'question' ? { example: { question: QUESTION } } : {}
-
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config, programs: Programs) {
   const frames = Object.keys(FRAMES)
@@ -60,7 +55,12 @@ export function openapi(config: Config, programs: Programs) {
       'ended: to watch a run, use the page at the address of the service, or `curl -N`.',
     requestBody: {
       required: true,
-      content: { 'application/json': { schema: question, ...questionExample(program) } },
+      content: {
+        'application/json': {
+          schema: question,
+          ...(takesQuestion(program) && { example: { question: QUESTION } }),
+        },
+      },
     },
     ...secured,
     responses: {
