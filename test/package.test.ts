@@ -36,7 +36,7 @@ test('the package is packed, and works in an empty project', async (t) => {
   const [{ filename, files, size }] = JSON.parse(packing.stdout) as [
     { filename: string; files: { path: string }[]; size: number },
   ]
-  const { dependencies, bin } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { dependencies, bin, engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
   // What npm would do, without a registry.
   const modules = join(folder, 'node_modules')
@@ -156,16 +156,21 @@ test('the package is packed, and works in an empty project', async (t) => {
   })
 
   await t.test('an older Node is told in a line what it takes', async () => {
-    const older =
-      'data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.1.0"}});Object.defineProperty(process,"version",{value:"v20.1.0"})'
-    const bin = join(modules, '.bin/tributary')
-    const { code, stderr } = await run(process.execPath, ['--import', older, bin, 'check', 'mine.ts']).catch(
-      (error) => error,
-    )
-    assert.equal(code, 1)
-    assert.equal(
-      stderr,
-      'tributary needs Node 24 or later, and this is v20.1.0. `npm install node@24` gives npx one of its own.\n',
-    )
+    assert.equal(engines.node, '^24.16.0 || >=26.1.0')
+    const under = (version: string) => {
+      const node = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"${version}"}});Object.defineProperty(process,"version",{value:"v${version}"})`
+      const args = ['--import', node, join(modules, '.bin/tributary'), 'help']
+      return run(process.execPath, args).catch((error) => error)
+    }
+    for (const older of ['20.19.0', '24.15.0', '25.9.0', '26.0.0']) {
+      const { code, stderr } = await under(older)
+      assert.equal(code, 1)
+      assert.equal(
+        stderr,
+        `tributary needs Node 24.16, 26.1 or later, and this is v${older}. \`npm install node@24\` gives npx one of its own.\n`,
+      )
+    }
+    for (const newer of ['24.16.0', '24.21.0', '26.1.0', '27.0.0'])
+      assert.doesNotMatch((await under(newer)).stderr, /needs Node/)
   })
 })

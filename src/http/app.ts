@@ -12,7 +12,7 @@ import { refuseOtherHosts } from './hosts.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { wantKeys } from './keys.ts'
 import { openapi } from './openapi.ts'
-import { originsOf } from './origins.ts'
+import { originsOf, refuseOtherOptions } from './origins.ts'
 import { agUiRoutes } from './routes/ag-ui.ts'
 import { chatRoutes } from './routes/chat.ts'
 import { clientRoutes } from './routes/client.ts'
@@ -83,6 +83,7 @@ export async function buildApp({
   })
   refuseAmbiguousRequests(app)
   refuseOtherHosts(app, config)
+  refuseOtherOptions(app)
   await app.register(cors, {
     origin: originsOf(config),
     methods: ['GET', 'POST', 'DELETE'],

@@ -9,7 +9,7 @@ import { chatCompletions, wholeCompletion } from '../wire/openai-chat.ts'
 import { errorOf } from '../wire/openai-error.ts'
 import { responses, wholeResponse } from '../wire/openai-responses.ts'
 import { FRAMES, QUESTION, REQUEST_ID } from './examples.ts'
-import { anyRoute, askingRoute, json, ref } from './openapi-parts.ts'
+import { anyRoute, askingRoute, json, LATE, type Refusals, ref } from './openapi-parts.ts'
 import { Problem, type ProblemBody, problemBody } from './problem.ts'
 import { withError } from './routes/openai.ts'
 
@@ -149,7 +149,7 @@ const FAILED: ErrorFrame = {
 }
 
 /** Refusals of these routes: the same problem documents, with an error beside. */
-const readable = (refusals: ReturnType<typeof anyRoute>) =>
+const readable = (refusals: Refusals) =>
   Object.fromEntries(
     Object.entries(refusals).map(([status, { content, ...rest }]) => {
       const { example } = content['application/problem+json']
@@ -213,6 +213,7 @@ export function openaiPaths(config: Config, programs: Programs) {
           },
         },
         ...refusals,
+        ...LATE,
         ...NO_MODEL,
         502: json('OpenAIFailure', "The run failed of the model's endpoint.", { error: errorOf(FAILED) }),
         504: json('OpenAIFailure', 'The run took too long.', { error: errorOf(FAILED) }),

@@ -5,39 +5,35 @@ import { agUi } from '../wire/ag-ui.ts'
 import { aiSdk } from '../wire/ai-sdk.ts'
 import type { Dialect } from '../wire/dialect.ts'
 import { FRAMES, QUESTION, REQUEST_ID } from './examples.ts'
-import { anyRoute, askingRoute, ref, refusal } from './openapi-parts.ts'
-import { Problem } from './problem.ts'
+import {
+  anyRoute,
+  askingRoute,
+  LATE,
+  ownRefusal,
+  programParameter,
+  type Refusals,
+  ref,
+  refusal,
+} from './openapi-parts.ts'
+import { noSuchProgram } from './routes/asking.ts'
 import { infoOf } from './run-reply.ts'
 
-const NO_PROGRAM = new Problem('not_found', 'There is no program x. /v1/programs lists them.')
-
-const PROGRAM = {
-  name: 'program',
-  in: 'query',
-  required: false,
-  description:
-    'Which program answers: one that takes a text, and at most the turns before it. Left out: the default one.',
-  schema: { type: 'string' },
-}
+const PROGRAM = programParameter(
+  'Which program answers: one that takes a text, and at most the turns before it. Left out: the default one.',
+)
 
 const request = (name: string, example: object) => ({
   required: true,
   content: { 'application/json': { schema: ref(name), example } },
 })
 
-type Responses = Readonly<Record<string, { readonly content?: object }>>
-
 /** Refusals as the AI SDK shows them: the sentence alone. */
-const inWords = (responses: Responses) =>
+const inWords = (refusals: Refusals) =>
   Object.fromEntries(
-    Object.entries(responses).map(([status, { content, ...response }]) => {
-      const { 'application/problem+json': problem } = (content ?? {}) as Record<
-        string,
-        { example: { detail: string } }
-      >
-      if (!problem) return [status, response]
-      const said = { schema: ref('Sentence'), example: problem.example.detail }
-      return [status, { ...response, content: { 'text/plain': said } }]
+    Object.entries(refusals).map(([status, { content, ...rest }]) => {
+      const { example } = content['application/problem+json']
+      const said = { schema: ref('Sentence'), example: example.detail }
+      return [status, { ...rest, content: { 'text/plain': said } }]
     }),
   )
 
@@ -54,12 +50,7 @@ export function uiPaths(config: Config, programs: Programs) {
   })
   const asking = {
     ...askingRoute(hasKeys),
-    404: {
-      description: 'There is no such program.',
-      content: {
-        'application/problem+json': { schema: ref('Problem'), example: NO_PROGRAM.toBody(REQUEST_ID) },
-      },
-    },
+    ...ownRefusal(noSuchProgram('x'), 'There is no such program.'),
   }
   const message = stream(
     'UiMessageChunk',
@@ -80,7 +71,7 @@ export function uiPaths(config: Config, programs: Programs) {
           messages: [{ id: '1', role: 'user', parts: [{ type: 'text', text: QUESTION }] }],
         }),
         ...secured,
-        responses: { 200: message, ...inWords(asking) },
+        responses: { 200: message, ...inWords(asking), ...LATE },
       },
     },
     '/api/chat/{id}/stream': {

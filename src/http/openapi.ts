@@ -5,7 +5,7 @@
 import { type Config, inputLimitsOf } from '../config.ts'
 import { describe } from '../core/describe.ts'
 import { jsonSchemaOf } from '../core/json-schema.ts'
-import type { NamedProgram, Program, Programs } from '../core/program.ts'
+import type { NamedProgram, Programs } from '../core/program.ts'
 import {
   errorFrame,
   frame,
@@ -17,13 +17,14 @@ import {
   usageFrame,
   valueFrame,
 } from '../core/schemas.ts'
-import { namesOf } from '../core/signature.ts'
 import { version } from '../version.ts'
 import { QUESTION, READY, STREAM } from './examples.ts'
+import { mcpPaths, mcpSchemas } from './openapi-mcp.ts'
 import { openaiPaths, openaiSchemas } from './openapi-openai.ts'
-import { anyRoute, askingRoute, json, ref, WRONG_HOST } from './openapi-parts.ts'
+import { anyRoute, askingRoute, json, ref, takesQuestion, WRONG_HOST } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { uiPaths, uiSchemas } from './openapi-uis.ts'
+import { websocketPaths, websocketSchemas } from './openapi-websocket.ts'
 import { problemBody } from './problem.ts'
 import { liveness, readiness } from './routes/health.ts'
 import { questionKeys, questionSchema } from './routes/question.ts'
@@ -38,10 +39,6 @@ const FRAMES = {
   PredictionFrame: predictionFrame,
   ErrorFrame: errorFrame,
 }
-
-/** For a program that takes a question; what others are asked, their schemas say. */
-const questionExample = ({ inputs }: Program) =>
-  namesOf(inputs).join() === 'question' ? { example: { question: QUESTION } } : {}
 
 /** @returns the document, for `GET /openapi.json` and the pages made from it */
 export function openapi(config: Config, programs: Programs) {
@@ -58,7 +55,12 @@ export function openapi(config: Config, programs: Programs) {
       'ended: to watch a run, use the page at the address of the service, or `curl -N`.',
     requestBody: {
       required: true,
-      content: { 'application/json': { schema: question, ...questionExample(program) } },
+      content: {
+        'application/json': {
+          schema: question,
+          ...(takesQuestion(program) && { example: { question: QUESTION } }),
+        },
+      },
     },
     ...secured,
     responses: {
@@ -147,9 +149,11 @@ export function openapi(config: Config, programs: Programs) {
         },
       },
       ...Object.fromEntries(programs.all.flatMap(pathsOf)),
+      ...websocketPaths(config),
       ...runPaths(config, programs),
       ...uiPaths(config, programs),
       ...openaiPaths(config, programs),
+      ...mcpPaths(config, programs),
       '/livez': {
         get: {
           operationId: 'livez',
@@ -197,8 +201,10 @@ export function openapi(config: Config, programs: Programs) {
         Run: jsonSchemaOf(runState),
         RunStarted: jsonSchemaOf(runStarted),
         Problem: jsonSchemaOf(problemBody),
+        ...websocketSchemas(config, programs),
         ...uiSchemas,
         ...openaiSchemas,
+        ...mcpSchemas,
         Liveness: jsonSchemaOf(liveness),
         Readiness: jsonSchemaOf(readiness),
       },

@@ -29,11 +29,7 @@ export function isUpgrade({ method, url = '', headers, socket }: IncomingMessage
 /** @throws Problem for a handshake that isn't one */
 export function checkHandshake({ headers }: IncomingMessage): void {
   const version = headers['sec-websocket-version']
-  if (version !== '13') {
-    throw new Problem('bad_request', 'The only version of WebSocket that is spoken here is 13.', {
-      headers: { 'sec-websocket-version': '13' },
-    })
-  }
+  if (version !== '13') throw wrongVersion()
   if (!/^[\da-z+/]{22}==$/i.test(headers['sec-websocket-key'] ?? '')) {
     throw new Problem('bad_request', "The handshake has no valid 'sec-websocket-key'.")
   }
@@ -43,6 +39,16 @@ export function checkHandshake({ headers }: IncomingMessage): void {
   if (new Set(names).size < names.length || !names.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))) {
     throw new Problem('bad_request', "'sec-websocket-protocol' must list tokens, each of them once.")
   }
+}
+
+export const wrongVersion = (): Problem =>
+  new Problem('bad_request', 'The only version of WebSocket that is spoken here is 13.', {
+    headers: { 'sec-websocket-version': '13' },
+  })
+
+export function upgradeRequired(): Problem {
+  const detail = `${SOCKET_PATH} takes WebSockets, one on each connection. Ask /v1/stream with a POST otherwise.`
+  return new Problem('upgrade_required', detail, { headers: { upgrade: 'websocket' } })
 }
 
 /** The subprotocol that is chosen of those that are offered: never the key, which would be repeated then. */

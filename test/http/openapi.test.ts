@@ -1,11 +1,14 @@
 /** The OpenAPI document is sound, and what the service really sends is what it says. */
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createRequire } from 'node:module'
 import { type TestContext, test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
 import type { ProblemBody } from '../../src/http/problem.ts'
-import { retold, tooLong } from '../support/programs.ts'
+import { oneCall, retold, tooLong } from '../support/programs.ts'
 import { postBody } from '../support/refusals.ts'
 import { Reading, Service } from '../support/service.ts'
+import { SocketReading } from '../support/socket.ts'
 import { only } from '../support/upstream.ts'
 
 type Schema = { readonly [key: string]: unknown }
@@ -84,9 +87,9 @@ test('the document is OpenAPI 3.1, and every reference leads somewhere', async (
   for (const { summary, responses } of operations) {
     assert.ok(summary.length > 0)
     for (const [status, response] of Object.entries(responses)) {
-      assert.match(status, /^[2-5]\d\d$/)
+      assert.match(status, /^(101|[2-5]\d\d)$/)
       assert.ok(response.description.length > 0)
-      assert.ok(status === '204' || Object.keys(response.content).length > 0)
+      assert.ok(/^(101|20[24])$/.test(status) || Object.keys(response.content).length > 0)
     }
   }
   const refs = [
@@ -104,36 +107,42 @@ test('the document is OpenAPI 3.1, and every reference leads somewhere', async (
   for (const name of schemas) assert.throws(() => check(name, 42), assert.AssertionError, 'it compiles')
 })
 
-const PROGRAM_ROUTES = [
-  '/ag-ui',
-  '/api/chat',
-  '/api/chat/{id}/stream',
-  '/v1/chat/completions',
-  '/v1/models',
-  '/v1/models/{id}',
-  '/v1/program',
-  '/v1/programs',
-  '/v1/programs/parallel-composer',
-  '/v1/programs/parallel-composer/runs',
-  '/v1/programs/parallel-composer/stream',
-  '/v1/responses',
-  '/v1/runs',
-  '/v1/runs/{id}',
-  '/v1/runs/{id}/cancel',
-  '/v1/runs/{id}/stream',
-  '/v1/stream',
-]
+/** What browsers are led to: the page, its files and the pages of this document. */
+const FOR_PEOPLE =
+  /^GET (\/|\/page\.(css|js|svg)|\/favicon\.ico|\/client(\.d\.ts|\.js)|\/runs\/\{id\}|\/openapi\.json|\/docs(\/.*)?)$/
+
+/** The routes that a service really has, as the document would name them: methods with paths. */
+async function routesOf(start: () => Promise<Service>): Promise<{ service: Service; routes: string[] }> {
+  const routes: string[] = []
+  const onApp = (message: unknown) => {
+    const { fastify } = message as { readonly fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url }) => {
+      const path = url.replaceAll(/:(\w+)/g, '{$1}')
+      routes.push(...[method].flat().map((one) => `${one} ${path}`))
+    })
+  }
+  subscribe('fastify.initialization', onApp)
+  const service = await start()
+  unsubscribe('fastify.initialization', onApp)
+  return { service, routes }
+}
 
 test('every route is in the document or is there for people, and every path in it is a route', async (t) => {
-  const { service, document } = await setUp(t)
-  assert.deepEqual(Object.keys(document.paths).sort(), ['/livez', '/readyz', ...PROGRAM_ROUTES].sort())
-  for (const [path, operations] of Object.entries(document.paths)) {
-    for (const method of Object.keys(operations)) {
-      const response = await fetch(`${service.url}${path}`, { method: method.toUpperCase() })
-      const isDocument = response.headers.get('content-type')?.includes('json') ?? false
-      const { code } = !response.ok && isDocument ? ((await response.json()) as { code?: string }) : {}
-      assert.ok(code !== 'not_found' && code !== 'method_not_allowed', `${method} ${path}: ${code}`)
-    }
+  const others = { other: oneCall }
+  const { service, routes } = await routesOf(() => Service.start(t, { others }))
+  const document = await documentOf(service)
+  const documented = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  // Fastify makes a HEAD of each GET, and CORS has the one for OPTIONS.
+  const asked = routes.filter((route) => !/^(HEAD|OPTIONS) /.test(route))
+  assert.deepEqual(documented.sort(), asked.filter((route) => !FOR_PEOPLE.test(route)).sort())
+  for (const route of documented) {
+    const [method, path] = route.split(' ')
+    const response = await fetch(`${service.url}${path}`, { method: method as string })
+    const isDocument = response.headers.get('content-type')?.includes('json') ?? false
+    const { code } = !response.ok && isDocument ? ((await response.json()) as { code?: string }) : {}
+    assert.ok(code !== 'not_found' && code !== 'method_not_allowed', `${route}: ${code}`)
   }
 })
 
@@ -152,11 +161,12 @@ test('with keys, the routes that want one say so, and so they do', async (t) => 
       if (security) assert.deepEqual(security, [{ bearerAuth: [] }])
     }
   }
-  assert.deepEqual(secured.sort(), PROGRAM_ROUTES)
+  const open = Object.keys(document.paths).filter((path) => !secured.includes(path))
+  assert.deepEqual(open.sort(), ['/livez', '/readyz'])
   checker(document)('Problem', await (await fetch(`${service.url}/v1/program`)).json())
 
-  const open = await documentOf(await Service.start(t))
-  assert.deepEqual(valuesOf(open, 'security'), [])
+  const withoutKeys = await documentOf(await Service.start(t))
+  assert.deepEqual(valuesOf(withoutKeys, 'security'), [])
 })
 
 test('the frames of real runs are frames of the document', async (t) => {
@@ -261,6 +271,49 @@ test('what is asked and answered beside the stream is as the document says', asy
     check(schema?.$ref.split('/').at(-1) as string, await response.json())
   }
 })
+
+test('what sockets and clients of MCP are sent is as the document says', async (t) => {
+  const { service, document, check } = await setUp(t)
+  check('SocketQuestion', { question: 'Q', include: ['usage'] })
+  assert.throws(() => check('SocketQuestion', { question: 'Q', resumable: true }), assert.AssertionError)
+  check('Cancel', { type: 'cancel' })
+  const socket = await SocketReading.open(service, [{ question: 42 }])
+  await socket.closed
+  check('RefusalFrame', JSON.parse(socket.messages[0] as string))
+  assert.throws(() => check('Frame', JSON.parse(socket.messages[0] as string)), assert.AssertionError)
+
+  const call = (message: object, headers: Record<string, string> = {}) =>
+    fetch(`${service.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(message),
+    })
+  const asked = { jsonrpc: '2.0', id: 1, method: 'tools/call' }
+  const params = { name: 'parallel-composer', arguments: { question: 'Q' }, _meta: { progressToken: 'p' } }
+  const events = await (await call({ ...asked, params }, { accept: 'text/event-stream' })).text()
+  const sent = [...events.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data as string))
+  assert.ok(sent.length > 1)
+  for (const event of sent) check('McpEvent', event)
+  check('McpAnswer', await (await call(asked)).json()) // it has no params
+  const notice = { jsonrpc: '2.0', method: 'notifications/initialized' }
+  assert.equal((await call(notice)).status, 202)
+
+  const origin = 'https://evil.example'
+  for (const [path, method, answer] of [
+    ['/mcp', 'post', await call([])],
+    ['/mcp', 'post', await call(notice, { origin })],
+    ['/v1/ws', 'get', await fetch(`${service.url}/v1/ws`)],
+    ['/v1/ws', 'get', await fetch(`${service.url}/v1/ws`, { headers: { origin } })],
+  ] as const) {
+    const { content = {} } = document.paths[path]?.[method]?.responses[answer.status] ?? {}
+    const [said] = Object.values(content)
+    assert.deepEqual(withoutIds(await answer.json()), withoutIds(said?.example))
+  }
+  await service.assertQuiet('ok')
+})
+
+const withoutIds = (body: unknown): unknown =>
+  JSON.parse(JSON.stringify(body, (key, value) => (key === 'request_id' ? undefined : value)))
 
 test('/livez says that the process serves, /readyz that it can answer and with which model', async (t) => {
   const service = await Service.start(t, { env: { OPENAI_MODEL: 'some-model' } })

@@ -1,7 +1,7 @@
 /** Debian's nginx with the configuration that is shipped, before instances of the test's own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,13 +13,19 @@ const shipped = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url)
  * Starts it on a free port; it is killed when the test ends.
  *
  * @param instances addresses of two, in the order in which they get the first requests
+ * @param silence how long an instance may be silent, in words of nginx
  * @returns its own address, once it listens
  */
-export async function startNginx(t: TestContext, instances: readonly [string, string]): Promise<string> {
+export async function startNginx(
+  t: TestContext,
+  instances: readonly [string, string],
+  silence = '60s',
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-nginx-'))
+  chmodSync(folder, 0o755) // started by root, its workers are another user's, and keep long bodies in it
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, configuration(folder, port, instances))
+  writeFileSync(file, configuration(folder, port, instances, silence))
   const child = spawn('/usr/sbin/nginx', ['-c', file, '-g', 'daemon off;'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -39,7 +45,7 @@ export async function startNginx(t: TestContext, instances: readonly [string, st
 }
 
 /** What is shipped, but for addresses and places. Fails if one of them isn't in it. */
-function configuration(folder: string, port: number, instances: readonly string[]): string {
+function configuration(folder: string, port: number, instances: readonly string[], silence: string): string {
   let text = shipped
   const replace = (from: string, to: string) => {
     if (!text.includes(from)) throw new Error(`deploy/nginx.conf has no '${from}'`)
@@ -48,6 +54,7 @@ function configuration(folder: string, port: number, instances: readonly string[
   replace('listen 8080;', `listen 127.0.0.1:${port};`)
   replace('/tmp/', `${folder}/`)
   replace('access_log /dev/stdout;', 'access_log off;')
+  replace('proxy_read_timeout 60s;', `proxy_read_timeout ${silence};`)
   // One worker, since each counts for itself whose turn it is.
   replace('worker_processes auto;', 'worker_processes 1;')
   for (const [index, url] of instances.entries()) replace(`tributary-${index + 1}:8000`, new URL(url).host)

@@ -1,6 +1,12 @@
 /** `POST /mcp`, asked by the client of the protocol's own SDK. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { CallToolResult, Progress } from '@modelcontextprotocol/sdk/types.js'
@@ -190,4 +196,45 @@ test('over MAX_STREAMS a call is told so, and keys are asked for', async (t) => 
   assert.equal(textIn(await first), 'Yes.')
   const [line] = await service.assertQuiet('ok')
   assert.equal(line?.client, 'web')
+})
+
+const EXAMPLE = new URL('../../examples/clients/mcp/', import.meta.url)
+
+test('the example calls a program, and says what happens on the way', async (t) => {
+  const service = await Service.start(t)
+  // As in a project that has the package.
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-mcp-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await symlink(fileURLToPath(new URL('node_modules', import.meta.url)), join(folder, 'node_modules'))
+  const program = join(folder, 'call.mts')
+  await cp(new URL('call.ts', EXAMPLE), program)
+  const ask = () =>
+    promisify(execFile)(process.execPath, [program, 'Why?'], {
+      env: { ...process.env, TRIBUTARY_URL: service.url },
+    })
+  const { stdout } = await ask()
+  const [tools, ...rest] = stdout.trim().split('\n')
+  assert.equal(tools, 'tools: parallel-composer')
+  assert.equal(rest.pop(), "answer: { reasoning: 'reasoning on Why?', answer: 'answer on Why?' }")
+  assert.deepEqual(rest.sort(), [
+    'Evidence ready.',
+    'Ideas ready.',
+    'Pulling evidence...',
+    'Spinning ideas...',
+  ])
+  service.upstream.script = (exchange) => exchange.refuse(401)
+  assert.match((await ask()).stdout, /failed: .*refused the service's key/s)
+  await service.assertQuiet('ok', 'upstream_auth')
+})
+
+test('the settings for agents and editors are JSON with the address of the route', async () => {
+  const readme = await readFile(new URL('README.md', EXAMPLE), 'utf8')
+  const settings = [...readme.matchAll(/^```json\n(.*?)^```/gms)].map(([, text]) =>
+    JSON.parse(text as string),
+  )
+  assert.equal(settings.length, 4)
+  for (const one of settings) {
+    const { tributary } = one.mcpServers ?? one.servers
+    assert.equal(tributary.url ?? tributary.args[2], 'http://127.0.0.1:8000/mcp')
+  }
 })

@@ -1,14 +1,32 @@
-/** What every route that asks a program does first: check the body, and refuse what no model can hold. */
+/** What every route that asks a program does first: find it, check the body, and refuse what no model can hold. */
+import type { FastifyRequest } from 'fastify'
 import type { Config } from '../../config.ts'
 import { inputLimitsOf } from '../../config.ts'
 import type { Values } from '../../core/adapters/adapter.ts'
 import { adaptersFor } from '../../core/adapters/adapters.ts'
 import type { AdapterName } from '../../core/adapters/names.ts'
 import { errorCodes } from '../../core/errors.ts'
+import { excerpt } from '../../core/fault.ts'
 import { type LM, lmFor } from '../../core/lm.ts'
-import type { Program } from '../../core/program.ts'
+import type { NamedProgram, Program, Programs } from '../../core/program.ts'
 import { Problem } from '../problem.ts'
 import { checkQuestion, type Question, type QuestionKeys } from './question.ts'
+
+/**
+ * The program that `?program=` names; the default one where it isn't there.
+ *
+ * @throws Problem where there is no such program
+ */
+export function programNamed({ query }: Pick<FastifyRequest, 'query'>, programs: Programs): NamedProgram {
+  const { program: name } = query as { program?: unknown }
+  if (name === undefined) return programs.default
+  const found = programs.all.find((one) => one.name === name)
+  if (!found) throw noSuchProgram(String(name))
+  return found
+}
+
+export const noSuchProgram = (name: string): Problem =>
+  new Problem('not_found', `There is no program ${excerpt(name)}. /v1/programs lists them.`)
 
 /**
  * @returns reads a body that asks the program

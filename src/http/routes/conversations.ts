@@ -1,10 +1,8 @@
 /** A request with messages, for the program that its address names: what routes of other people's pages have in common. */
 import type { FastifyRequest } from 'fastify'
 import type { Values } from '../../core/adapters/adapter.ts'
-import { excerpt } from '../../core/fault.ts'
 import type { NamedProgram } from '../../core/program.ts'
-import { Problem } from '../problem.ts'
-import { promptCheck } from './asking.ts'
+import { programNamed, promptCheck } from './asking.ts'
 import { inputsOf, refuseSilent, talking } from './messages.ts'
 import type { StreamDeps } from './stream.ts'
 
@@ -51,13 +49,9 @@ export function messageReader({
 export function conversationReader(deps: Deps): (request: FastifyRequest) => Asked {
   const { programs } = deps
   const read = messageReader(deps)
-  return ({ query, body }) => {
-    const { program: name = programs.default.name } = query as { program?: unknown }
-    const program = programs.all.find((one) => one.name === name)
-    if (!program) {
-      throw new Problem('not_found', `There is no program ${excerpt(String(name))}. /v1/programs lists them.`)
-    }
-    const said = (body ?? {}) as Asked['said']
+  return (request) => {
+    const program = programNamed(request, programs)
+    const said = (request.body ?? {}) as Asked['said']
     return { program, inputs: read(program, said.messages, '/messages'), said }
   }
 }

@@ -17,21 +17,22 @@ import { failure, mcp, type RpcId, resultOf, rpcResult } from '../../wire/mcp.ts
 import { loggedProblem, type Refusal } from '../error-answers.ts'
 import { clientOf } from '../keys.ts'
 import { foreignOrigins } from '../origins.ts'
-import { Problem } from '../problem.ts'
+import { Problem, type ProblemBody } from '../problem.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
 import { questionReader } from './asking.ts'
+import { CONVERSATION_LIMIT } from './conversations.ts'
 import { type Question, questionKeys } from './question.ts'
 import type { StreamDeps } from './stream.ts'
 
 /** Of the protocol, the newest first. */
-const VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26']
+export const VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26']
 
 /** JSON-RPC's codes, and the one of the range that it leaves to servers. */
 const RPC = { parse: -32700, request: -32600, method: -32601, params: -32602, refused: -32000 } as const
 
-const rpcId = z.union([z.string(), z.number()])
+export const rpcId = z.union([z.string(), z.number()])
 
-const rpcMessage = z.object({
+export const rpcMessage = z.object({
   jsonrpc: z.literal('2.0'),
   id: rpcId.optional(),
   method: z.string().optional(),
@@ -53,17 +54,21 @@ type Tool = {
 /** Ends the runs of calls that are under way, by what names them. */
 type Calls = Map<string, () => void>
 
-const refusal: Refusal = (problem, requestId) => ({
-  type: 'application/json',
-  body: JSON.stringify({
+/** A refusal in the words of JSON-RPC. */
+export const refused = (problem: ProblemBody) =>
+  ({
     jsonrpc: '2.0',
     id: null,
     error: {
       code: problem.code === 'bad_body' ? RPC.parse : RPC.refused,
-      message: problem.message,
-      data: problem.toBody(requestId),
+      message: problem.detail,
+      data: problem,
     },
-  }),
+  }) as const
+
+const refusal: Refusal = (problem, requestId) => ({
+  type: 'application/json',
+  body: JSON.stringify(refused(problem.toBody(requestId))),
 })
 
 export function mcpRoute(app: FastifyInstance, deps: StreamDeps): void {
@@ -80,7 +85,7 @@ export function mcpRoute(app: FastifyInstance, deps: StreamDeps): void {
   )
   const calls: Calls = new Map()
   const options = {
-    bodyLimit: 1024 * 1024,
+    bodyLimit: CONVERSATION_LIMIT,
     config: { refusal },
     onRequest: foreignOrigins(config), // DNS rebinding: the protocol demands it
   }
@@ -160,9 +165,13 @@ function messageOf({ body, headers }: FastifyRequest): z.infer<typeof rpcMessage
   }
   const message = rpcMessage.safeParse(body)
   if (message.success) return message.data
-  const what = Array.isArray(body) ? 'Send one message at a time, not a list' : 'It needs "jsonrpc": "2.0"'
-  throw new Problem('bad_request', `The body isn't a message of JSON-RPC 2.0. ${what}.`)
+  throw Array.isArray(body) ? severalMessages() : notAMessage('It needs "jsonrpc": "2.0"')
 }
+
+export const severalMessages = (): Problem => notAMessage('Send one message at a time, not a list')
+
+const notAMessage = (what: string) =>
+  new Problem('bad_request', `The body isn't a message of JSON-RPC 2.0. ${what}.`)
 
 const rpcError = (id: RpcId, code: number, message: string) => ({
   jsonrpc: '2.0',

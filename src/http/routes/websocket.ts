@@ -9,9 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import websocket, { type WebsocketHandler } from '@fastify/websocket'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { RunError } from '../../core/errors.ts'
-import { excerpt } from '../../core/fault.ts'
 import type { ErrorFrame } from '../../core/frame.ts'
-import type { NamedProgram } from '../../core/program.ts'
 import { NotAdmitted } from '../../runs/runs.ts'
 import { sendToSocket } from '../../wire/socket-frames.ts'
 import { hasStalled, isHandedOver } from '../connections.ts'
@@ -20,9 +18,9 @@ import { parsed } from '../json-body.ts'
 import { foreignOrigins } from '../origins.ts'
 import { Problem, type ProblemBody } from '../problem.ts'
 import { beginRun } from '../run-reply.ts'
-import { checkHandshake, chosenProtocol, SOCKET_PATH } from '../upgrades.ts'
-import { questionReader } from './asking.ts'
-import { type Question, questionKeys } from './question.ts'
+import { checkHandshake, chosenProtocol, SOCKET_PATH, upgradeRequired } from '../upgrades.ts'
+import { programNamed, questionReader } from './asking.ts'
+import { questionKeys } from './question.ts'
 import type { StreamDeps } from './stream.ts'
 
 export type SocketDeps = StreamDeps & {
@@ -48,16 +46,7 @@ type WebSocket = Parameters<WebsocketHandler>[0]
 /** Sends a socket away that has asked nothing so far. */
 type SendAway = () => void
 
-type Asked = { readonly named: NamedProgram; readonly read: (body: unknown) => Question }
-
 export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): Promise<void> {
-  const { programs, lm, config } = deps
-  const asked = new Map<string, Asked>(
-    programs.all.map((named) => [
-      named.name,
-      { named, read: questionReader(named.program, lm, config, questionKeys.ofRuns) },
-    ]),
-  )
   const idle = new Set<SendAway>()
   deps.stopping?.addEventListener('abort', () => {
     for (const sendAway of idle) sendAway()
@@ -85,15 +74,14 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
       url: SOCKET_PATH,
       exposeHeadRoute: false,
       config: { keyInProtocol: true },
-      onRequest: foreignOrigins(config),
+      onRequest: foreignOrigins(deps.config),
       preHandler: async ({ raw }) => {
         if (isHandedOver(raw)) checkHandshake(raw)
       },
       handler: () => {
-        const detail = `${SOCKET_PATH} takes WebSockets, one on each connection. Ask /v1/stream with a POST otherwise.`
-        throw new Problem('upgrade_required', detail, { headers: { upgrade: 'websocket' } })
+        throw upgradeRequired()
       },
-      wsHandler: (socket, request) => answer(socket, request, asked, idle, deps),
+      wsHandler: (socket, request) => answer(socket, request, idle, deps),
     })
   })
 }
@@ -113,9 +101,8 @@ async function letGo(clients: ReadonlySet<WebSocket>): Promise<void> {
 function answer(
   socket: WebSocket,
   request: FastifyRequest,
-  asked: ReadonlyMap<string, Asked>,
   idle: Set<SendAway>,
-  { programs, runs, config, questionTimeoutMs, stopping }: SocketDeps,
+  { programs, lm, runs, config, questionTimeoutMs, stopping }: SocketDeps,
 ): void {
   const connection: Socket = request.raw.socket
   connection.setTimeout(config.STALL_MS) // the package has switched it off
@@ -144,7 +131,8 @@ function answer(
   }
 
   const ask = (message: unknown) => {
-    const { named, read } = programNamed(request, asked, programs.default)
+    const named = programNamed(request, programs)
+    const read = questionReader(named.program, lm, config, questionKeys.ofRuns)
     const { inputs, include } = read(message)
     stopWaiting()
     const { run, over } = beginRun(request, named, inputs, { include }, runs)
@@ -185,19 +173,6 @@ function answer(
   })
   socket.once('close', stopWaiting)
   if (stopping?.aborted) sendAway()
-}
-
-/** @throws Problem where there is no such program */
-function programNamed(
-  { query }: FastifyRequest,
-  asked: ReadonlyMap<string, Asked>,
-  standard: NamedProgram,
-): Asked {
-  const { program = standard.name } = query as { program?: unknown }
-  const found = asked.get(String(program))
-  if (found) return found
-  const detail = `There is no program ${excerpt(String(program))}. /v1/programs lists those that there are.`
-  throw new Problem('not_found', detail)
 }
 
 function textOf(data: unknown, isBinary: boolean): string {
