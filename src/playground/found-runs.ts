@@ -115,7 +115,7 @@ export class FoundRuns {
     const said: Notice =
       error instanceof RefusedError
         ? { kind: 'cut', message, mayAskAgain: false }
-        : { ...noticeOfSilence(error), mayAskAgain: false, mayTryAgain: true }
+        : { ...noticeOfSilence(error), mayAskAgain: false, tryAgain: 'Try again' }
     const tryAgain = () => {
       notice.clear()
       showLinked()

@@ -56,6 +56,7 @@ const programs = new Programs({ service, onLoad, onChoose })
 const form = new AskForm({
   ask,
   stop: () => runs.stop(),
+  dismiss: () => runs.dismiss(),
   onInput: showCode,
   lastAsked: () => lastAsked ?? recalled,
 })
@@ -146,7 +147,7 @@ function onChoose(program: ProgramDescription): void {
   runs.clear()
   lastAsked = undefined
   jumpLink.show(undefined)
-  form.show(false, undefined)
+  form.show('none', undefined)
   form.refuse(undefined)
   events.show([])
   notice.clear()
@@ -211,7 +212,7 @@ function viewOf(run: ShownRun, isWatched: boolean): RunView {
       askBeside: () => turnToProgramOf(run.record) && askElsewhere(inputs, 'beside'),
       play: () => recorded.play(view),
       close: () => {
-        run.stop()
+        run.dismiss()
         runs.close(view)
         form.focus()
         runs.schedule()
@@ -229,7 +230,7 @@ function render(): void {
   runs.remember() // a run has its id only once the service has answered
   welcome.show(runs.views.length === 0)
   events.show(runs.latest?.run.events ?? [])
-  form.show(runs.ongoing.length > 0, lastAsked)
+  form.show(runs.goesOn, lastAsked)
   runs.place()
   if (runs.views.length > 1) jumpLink.show(undefined) // there are two answers to jump to
   runs.keepUp()
@@ -254,7 +255,9 @@ function end(run: Run, view: RunView): void {
 
 function tryAgain(view: RunView): void {
   recorded.tryAgain(view)
-  form.focusButton() // the one that was pressed is gone
+  // The button that was pressed is gone. One that stops a run for everybody isn't to be pressed by mistake.
+  if (runs.goesOn === 'others') form.focus()
+  else form.focusButton()
 }
 
 /** Turns the form to what a run was asked, so that the next question can follow up on it. */

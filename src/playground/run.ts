@@ -83,9 +83,11 @@ export class Run implements ShownRun {
   }
 
   get record(): RunRecord {
+    const { isOthers = false } = this.#begun
     return {
       id: this.#id,
       isKept: this.#isKept,
+      isOthers,
       program: this.#begun.program,
       asked: this.#begun.asked,
       askedAt: this.#askedAt,
@@ -140,6 +142,15 @@ export class Run implements ShownRun {
     if (this.folding.state.phase !== 'running') return
     this.#endBy('reader')
     if (this.#isKept) this.#tell()
+  }
+
+  dismiss(): void {
+    if (!this.#begun.isOthers) {
+      this.stop()
+      return
+    }
+    this.#endBy('away')
+    this.#controller.abort()
   }
 
   leave(): void {

@@ -14,6 +14,9 @@ import { showTitle } from './tab-title.ts'
 /** Where a run stands: in place of those that are there, or beside one. */
 export type Place = 'alone' | 'beside'
 
+/** Whose runs go on. */
+export type GoesOn = 'none' | 'own' | 'others'
+
 export type RunsOnPageOptions = {
   readonly memory: StageMemory
   /** Called once per animation frame in which something may have changed. */
@@ -91,16 +94,29 @@ export class RunsOnPage {
     this.remember()
   }
 
+  /** Whose runs go on: somebody else's are only looked at, and come after the reader's own. */
+  get goesOn(): GoesOn {
+    const [run] = this.#meant
+    return !run ? 'none' : run.record.isOthers ? 'others' : 'own'
+  }
+
   /** Stops what goes on, or shows the end of what is played. */
   stop(): void {
-    const { ongoing } = this
-    for (const run of ongoing.length > 0 ? ongoing : this.#shown) run.stop()
+    const runs = this.#meant
+    for (const run of runs.length > 0 ? runs : this.#shown) run.stop()
     this.schedule()
   }
 
-  /** Stops what goes on, and shows nothing. */
+  /** The same for a reader who turns away: nobody else's run is stopped. */
+  dismiss(): void {
+    const runs = this.#meant
+    for (const run of runs.length > 0 ? runs : this.#shown) run.dismiss()
+    this.schedule()
+  }
+
+  /** Turns away from what goes on, and shows nothing. */
   clear(): void {
-    for (const run of this.ongoing) run.stop()
+    for (const run of this.ongoing) run.dismiss()
     this.#current = undefined
     this.#stage.clear()
     this.remember()
@@ -156,6 +172,12 @@ export class RunsOnPage {
   /** Call this last in an animation frame. */
   keepUp(): void {
     for (const view of this.views) view.keepUp()
+  }
+
+  /** The ongoing runs that a word of the reader is about: their own, and others' only where they have none. */
+  get #meant(): readonly ShownRun[] {
+    const own = this.ongoing.filter(({ record }) => !record.isOthers)
+    return own.length > 0 ? own : this.ongoing
   }
 
   get #shown(): readonly ShownRun[] {
