@@ -1,5 +1,8 @@
 /** Runs on the page that outlive a reload, a lost connection and their browser, and that others open by their address. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { ask, holds, openPage, openTab, standsAt, written } from './support/browser.ts'
@@ -256,6 +259,54 @@ test('Stop without a connection says that the service could not be told, and tel
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.getByText('Stopped. What had come').waitFor()
   await standsAt(page, 'answerer', 'stopped')
+  await service.assertQuiet('cancelled')
+})
+
+test('a stop that does not arrive is said also of a run that is shown no longer', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  const untold = page.locator('#untold')
+  await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await page.locator('.welcome').waitFor()
+  await untold.getByText(/^Stopped here, but the service could not be told.*“why\?”$/).waitFor()
+  await keptAs(page, 'stopped')
+
+  // Telling it again in vain says the same again.
+  await untold.getByRole('button', { name: 'Try again' }).click()
+  await untold.getByText('could not be told').waitFor()
+  await network.accept()
+  await untold.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('log').getByText('Stopped: why?').waitFor({ state: 'attached' })
+  assert.equal(await untold.textContent(), '')
+  await service.finished()
+  await service.assertQuiet('cancelled')
+})
+
+test('a run that is stopped and left before the service has answered is stopped there too', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
+  const held = Promise.withResolvers<void>()
+  const proxy = createServer((near, answer) => {
+    const { method, headers } = near
+    const far = request(service.url + near.url, { method, headers }, async (answered) => {
+      if (near.url === '/v1/stream') await held.promise
+      answer.writeHead(answered.statusCode ?? 0, answered.headers)
+      answered.pipe(answer)
+    })
+    near.pipe(far)
+  }).listen(0, '127.0.0.1')
+  t.after(() => proxy.close().closeAllConnections())
+  await once(proxy, 'listening')
+  const page = await openPage(t, { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
+  await ask(page, 'why?')
+  await service.upstream.request(0)
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await page.locator('.welcome').waitFor()
+  held.resolve()
+  await service.finished()
   await service.assertQuiet('cancelled')
 })
 

@@ -1,7 +1,6 @@
 /** Finds runs to show: by the address, in the history, among those of before a reload, in files. */
 import { type ProgramDescription, RefusedError, readRun } from '../client/index.ts'
 import { NotARunError, readFramesFile } from './files/frames-file.ts'
-import { keepRun } from './history/recorder.ts'
 import type { RunStore } from './history/run-store.ts'
 import { wantsKey } from './key-box.ts'
 import { linkedQuestion } from './linked-question.ts'
@@ -13,6 +12,7 @@ import type { Service } from './run.ts'
 import { linkedRun, shownRuns } from './run-identity.ts'
 import type { RunRecord } from './run-record.ts'
 import type { Place, RunsOnPage } from './runs-on-page.ts'
+import type { ShownRun } from './shown-run.ts'
 import type { StageMemory } from './stage-memory.ts'
 
 /** The largest file that is opened, in bytes. */
@@ -27,6 +27,8 @@ export type FoundRunsOptions = {
   /** Finds a program of the service by its name. */
   readonly describe: (name: string) => ProgramDescription | undefined
   readonly show: (record: RunRecord, where: Place) => void
+  /** Keeps it in the history. */
+  readonly keep: (run: ShownRun) => void
   /** @param goOn repeats what was refused */
   readonly askForKey: (goOn: () => void) => void
 }
@@ -90,12 +92,12 @@ export class FoundRuns {
   }
 
   async openFile(file: File): Promise<void> {
-    const { store, notice, describe, show } = this.#options
+    const { notice, describe, keep, show } = this.#options
     try {
       if (file.size > LARGEST_FILE) throw new NotARunError('It is too large.')
       const record = readFramesFile(await file.text(), describe)
       show(record, 'alone')
-      keepRun(store, new RecordedRun(record)).catch(() => {})
+      keep(new RecordedRun(record))
     } catch (error) {
       const why = error instanceof NotARunError ? error.message : 'It is no file that can be read.'
       const message = `“${file.name}” can’t be shown. ${why}`

@@ -3,11 +3,10 @@ import { inputsOf, type ProgramDescription } from '../client/index.ts'
 import { Announcer } from './announcer.ts'
 import { JumpLink } from './answer-in-view.ts'
 import { AskForm, type Inputs } from './ask-form.ts'
-import { CodePanel } from './code-panel.ts'
 import { Conversation } from './conversation.ts'
 import { byId } from './dom.ts'
-import { EventsPanel } from './events-panel.ts'
 import { takeDroppedFiles } from './files/file-drop.ts'
+import { ForDevelopers } from './for-developers.ts'
 import { FoundRuns } from './found-runs.ts'
 import { HistoryPanel } from './history/history-panel.ts'
 import { keepRun } from './history/recorder.ts'
@@ -29,10 +28,10 @@ import type { RunRecord } from './run-record.ts'
 import { RunView } from './run-view.ts'
 import { type Place, RunsOnPage } from './runs-on-page.ts'
 import type { ShownRun } from './shown-run.ts'
-import { curlCode, fetchCode } from './snippets.ts'
 import { StageMemory } from './stage-memory.ts'
 import { StickToEnd } from './stick-to-end.ts'
 import { switchThemes } from './theme.ts'
+import { UntoldStops } from './untold-stops.ts'
 import { Welcome } from './welcome.ts'
 
 /** Where the service is: next to the page, even when a proxy puts both under a path. */
@@ -41,9 +40,7 @@ const url = new URL('.', location.href)
 const welcome = new Welcome((question) => askElsewhere({ question }))
 const keyBox = new KeyBox()
 const notice = new PageNotice()
-const events = new EventsPanel()
-const curl = new CodePanel('curl', 'Asks the same in a shell.')
-const fetching = new CodePanel('fetch', "Asks the same in a browser's console or in Node.")
+const forDevelopers = new ForDevelopers()
 const pageEnd = new StickToEnd(document.documentElement, document, false)
 const announcer = new Announcer(byId('announcements'))
 const reader = new Reader()
@@ -61,7 +58,23 @@ const form = new AskForm({
   lastAsked: () => lastAsked ?? recalled,
 })
 const conversation = new Conversation((input, turns) => form.setUntyped(input, turns))
-const recorded = new RecordedRuns({ runs, store, notice, announcer, reader, service, viewOf, turnTo })
+const untold = new UntoldStops({
+  announcer,
+  service,
+  isShown: (run) => runs.isShown(run),
+  keep: (run) => keep(run, run.record.frames.length),
+})
+const recorded = new RecordedRuns({
+  runs,
+  notice,
+  announcer,
+  reader,
+  service,
+  onChange,
+  keep,
+  viewOf,
+  turnTo,
+})
 const found = new FoundRuns({
   runs,
   store,
@@ -70,6 +83,7 @@ const found = new FoundRuns({
   service,
   describe: (name) => programs.find(name),
   show: (record, where) => recorded.show(record, where),
+  keep,
   askForKey,
 })
 
@@ -82,7 +96,6 @@ let isStarting = false
 switchThemes(byId<HTMLButtonElement>('theme'))
 switchTexts(byId<HTMLButtonElement>('text-switch'))
 showModel(byId('model'), url)
-byId('developer').append(events.element, curl.element, fetching.element)
 byId('conversation').append(conversation.element)
 new HistoryPanel({
   store,
@@ -100,7 +113,12 @@ showCode()
 form.suggest(linkedQuestion() ?? '')
 form.focus()
 load()
-recallLast()
+store.entries().then(
+  ([last]) => {
+    recalled = last?.asked.inputs
+  },
+  () => {},
+)
 onReturn(loadWhatChanged)
 
 /** Shows the programs before the first question, and the runs that this tab showed before it was reloaded. */
@@ -149,7 +167,7 @@ function onChoose(program: ProgramDescription): void {
   jumpLink.show(undefined)
   form.show('none', undefined)
   form.refuse(undefined)
-  events.show([])
+  forDevelopers.showEvents([])
   notice.clear()
   welcome.show(true)
   showProgram(program)
@@ -192,11 +210,21 @@ function start(inputs: Inputs, program: ProgramDescription, where: Place): void 
   const view = viewOf(run, true)
   lastAsked = inputs
   runs.begin(run, view, where)
-  run.ask(service(), () => runs.schedule())
-  keepRun(store, run).catch(() => {}) // a browser that keeps nothing shows runs all the same
+  run.ask(service(), () => onChange(run))
+  keep(run)
   runs.schedule()
   reader.begin()
   requestAnimationFrame(() => form.showButton()) // once the lanes are there
+}
+
+function onChange(run: Run): void {
+  runs.schedule()
+  untold.look(run)
+}
+
+/** @param keptBefore how many of its frames are kept already */
+function keep(run: ShownRun, keptBefore = 0): void {
+  keepRun(store, run, keptBefore).catch(() => {}) // a browser that keeps nothing shows runs all the same
 }
 
 function viewOf(run: ShownRun, isWatched: boolean): RunView {
@@ -229,12 +257,12 @@ function render(): void {
   if (ended) end(ended.run, ended.view)
   runs.remember() // a run has its id only once the service has answered
   welcome.show(runs.views.length === 0)
-  events.show(runs.latest?.run.events ?? [])
+  forDevelopers.showEvents(runs.latest?.run.events ?? [])
   form.show(runs.goesOn, lastAsked)
   runs.place()
   if (runs.views.length > 1) jumpLink.show(undefined) // there are two answers to jump to
   runs.keepUp()
-  events.keepUp()
+  forDevelopers.keepUp()
   if (reader.hasMoved) pageEnd.keepUp()
 }
 
@@ -287,22 +315,15 @@ function turnToProgramOf({ program: { name } }: RunRecord): boolean {
   return true
 }
 
-async function recallLast(): Promise<void> {
-  const [last] = await store.entries().catch(() => [])
-  recalled = last?.asked.inputs
-}
-
 function showCode(): void {
   const { chosen } = programs
-  const asked = {
+  forDevelopers.showCode({
     url,
     program: chosen && programs.nameToAsk(chosen),
     inputs: form.inputsOrExamples,
     include: INCLUDE,
     hasKey: keyBox.key !== undefined,
-  }
-  curl.show(curlCode(asked))
-  fetching.show(fetchCode(asked))
+  })
 }
 
 function service(): Service {

@@ -1,8 +1,6 @@
 /** Shows runs that there is a record of: as they ended, read on if they may not be over, tried again, played. */
 import type { Announcer } from './announcer.ts'
 import { askedInWords } from './asked-words.ts'
-import { keepRun } from './history/recorder.ts'
-import type { RunStore } from './history/run-store.ts'
 import type { PageNotice } from './page-notice.ts'
 import type { Reader } from './reader.ts'
 import { RecordedRun } from './recorded-run.ts'
@@ -15,11 +13,18 @@ import { showTitle } from './tab-title.ts'
 
 export type RecordedRunsOptions = {
   readonly runs: RunsOnPage
-  readonly store: RunStore
   readonly notice: PageNotice
   readonly announcer: Announcer
   readonly reader: Reader
   readonly service: () => Service
+  /** Called after every change of a run that is read on. */
+  readonly onChange: (run: Run) => void
+  /**
+   * Keeps it in the history.
+   *
+   * @param keptBefore how many of its frames are kept already
+   */
+  readonly keep: (run: ShownRun, keptBefore: number) => void
   readonly viewOf: (run: ShownRun, isWatched: boolean) => RunView
   /** Turns the form to what a run was asked. */
   readonly turnTo: (record: RunRecord) => void
@@ -74,13 +79,13 @@ export class RecordedRuns {
 
   /** Goes on with a run where its record ends. */
   #readOn(run: Run, view: RunView): void {
-    const { runs, store, announcer, reader, service } = this.#options
+    const { runs, announcer, reader, service, onChange, keep } = this.#options
     if (!runs.current) {
       announcer.begin()
       reader.begin()
       runs.follow(run, view)
     }
-    run.attach(service(), () => runs.schedule())
-    keepRun(store, run, run.record.frames.length).catch(() => {})
+    run.attach(service(), () => onChange(run))
+    keep(run, run.record.frames.length)
   }
 }

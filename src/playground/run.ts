@@ -144,6 +144,14 @@ export class Run implements ShownRun {
     if (this.#isKept) this.#tell()
   }
 
+  /** Tells the service again that it is to stop the run, if it couldn't be told. Never throws: see the record's `end`. */
+  async stopAgain(service: Service): Promise<void> {
+    if (this.#end?.by !== 'untold') return
+    this.#service = service
+    this.#end = { ...this.#end, by: 'reader' }
+    await this.#tell()
+  }
+
   dismiss(): void {
     if (!this.#begun.isOthers) {
       this.stop()
@@ -155,7 +163,8 @@ export class Run implements ShownRun {
 
   leave(): void {
     this.#isLeft = true
-    this.#controller.abort()
+    const isToBeTold = this.#end?.by === 'reader' && !this.#isKept // once the answer says which run it is
+    if (!isToBeTold) this.#controller.abort()
   }
 
   async #read(

@@ -55,6 +55,10 @@ export class RunsOnPage {
     return this.#stage.isEmpty && !this.#current
   }
 
+  isShown(run: ShownRun): boolean {
+    return this.#shown.includes(run)
+  }
+
   /** Those that go on: the one that is about to be shown, and those that are. */
   get ongoing(): readonly ShownRun[] {
     const runs = new Set<ShownRun>([...(this.#current ? [this.#current.run] : []), ...this.#shown])

@@ -1,0 +1,66 @@
+/**
+ * Stops that the service couldn't be told of, of runs that aren't shown any longer. A run that is shown says so itself;
+ * of the others, a notice does until the service has been told.
+ */
+import type { Announcer } from './announcer.ts'
+import { askedInWords } from './asked-words.ts'
+import { byId } from './dom.ts'
+import { noticeElement, noticeOfEnd } from './notice.ts'
+import type { Run, Service } from './run.ts'
+
+/** Characters of a question that the notice has room for. */
+const SHOWN = 60
+
+export type UntoldStopsOptions = {
+  readonly announcer: Announcer
+  readonly service: () => Service
+  readonly isShown: (run: Run) => boolean
+  /** Has the history say how the run ended. */
+  readonly keep: (run: Run) => void
+}
+
+export class UntoldStops {
+  readonly #options: UntoldStopsOptions
+  readonly #place = byId('untold') // what comes into it is read out
+  readonly #runs = new Set<Run>()
+
+  constructor(options: UntoldStopsOptions) {
+    this.#options = options
+  }
+
+  /** Called after every change of a run. */
+  look(run: Run): void {
+    if (!isUntold(run) || this.#runs.has(run) || this.#options.isShown(run)) return
+    this.#runs.add(run)
+    this.#options.keep(run)
+    this.#show()
+  }
+
+  async #tellAgain(): Promise<void> {
+    const { announcer, service, keep } = this.#options
+    const runs = [...this.#runs]
+    this.#runs.clear()
+    this.#show()
+    await Promise.all(runs.map((run) => run.stopAgain(service())))
+    for (const run of runs.filter((one) => !isUntold(one))) {
+      keep(run)
+      announcer.say(`Stopped: ${titleOf(run)}`)
+    }
+  }
+
+  #show(): void {
+    const titles = [...this.#runs].map((run) => `“${titleOf(run)}”`)
+    const message = `${noticeOfEnd({ by: 'untold' }).message} ${titles.join(', ')}`
+    const notice = { kind: 'cut', message, mayAskAgain: false, tryAgain: 'Try again' } as const
+    const element = noticeElement(
+      notice,
+      () => {},
+      () => this.#tellAgain(),
+    )
+    this.#place.replaceChildren(...(titles.length > 0 ? [element] : []))
+  }
+}
+
+const isUntold = (run: Run) => run.record.end?.by === 'untold'
+
+const titleOf = ({ record }: Run) => askedInWords(record).title.slice(0, SHOWN).toWellFormed()
