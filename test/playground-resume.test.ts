@@ -103,6 +103,8 @@ test('a connection that stays away is given up, and made again by a button', asy
   const notice = page.locator('.notice').getByText('The connection is lost. The run goes on')
   while (!(await notice.isVisible())) await page.clock.runFor(2_000)
   await holds(answer(page), 'So far')
+  await standsAt(page, 'answerer', 'cut')
+  await page.getByRole('log').getByText('Answer: cut').waitFor({ state: 'attached' })
   await network.accept()
   exchange.delta(' and on')
   await page.getByRole('button', { name: 'Try again' }).click()
@@ -321,6 +323,8 @@ test('a run that the service has forgotten says so, and stays as far as it came'
   await page.goBack()
   await page.getByText('The service does not know this run any longer.').waitFor()
   await holds(answer(page), 'So far')
+  await standsAt(page, 'answerer', 'cut')
+  await page.locator('.legend').getByText('cut', { exact: true }).waitFor()
   service.upstream.script = echo
   await page.locator('.notice').getByRole('button', { name: 'Ask again' }).click()
   await holds(answer(page), 'answer on why?')
