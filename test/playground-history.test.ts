@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import type { Frame } from '../src/core/frame.ts'
-import { axe, findings } from './support/axe.ts'
-import { ask, holds, isTooWide, lane, openPage, openTab, standsAt, written } from './support/browser.ts'
+import { axe, findingsEverywhere } from './support/axe.ts'
+import { ask, holds, lane, openPage, openTab, standsAt, written } from './support/browser.ts'
 import { invoice } from './support/invoice.ts'
 import { oneCall } from './support/programs.ts'
 import { Service } from './support/service.ts'
@@ -372,36 +373,33 @@ test('the history is used by keyboard alone, and Escape in it stops no run', asy
   await service.assertQuiet('ok', 'ok', 'cancelled')
 })
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  test(`runs that exist are for everybody, at any width, ${colorScheme}`, async (t) => {
-    const service = await Service.start(t, { program: oneCall, others: { invoice } })
-    const page = await openPage(t, service, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
-    await page.addScriptTag({ path: axe })
-    const check = async (state: string) => {
-      for (const width of [360, 768, 1280, 1600]) {
-        await page.setViewportSize({ width, height: 800 })
-        assert.deepEqual(await findings(page), [], `${state}, ${width} px`)
-        assert.equal(await isTooWide(page), false, `${state}, ${width} px`)
-      }
-    }
-    await askAndKeep(page, `why ${'long '.repeat(100)}${'x'.repeat(300)}?`)
-    service.upstream.script = () => {}
-    await ask(page, 'held')
-    await holds(page.locator('#pending'), 'Asking: held')
-    await check('pending')
-    await page.keyboard.press('Escape')
-    service.upstream.script = echo
-    await page.getByRole('button', { name: 'Repeat beside' }).click()
-    await page.locator('.run').nth(1).locator('.total[data-phase="done"]').waitFor()
-    await page.getByText('Save as…').last().click()
-    await check('beside, with a menu')
-    await page.keyboard.press('Escape')
-    await openHistory(page)
-    await page.locator('.entry').first().waitFor()
-    await page.locator('.found li').first().hover()
-    await check('history')
-    await page.getByLabel('Search the runs').fill('nowhere')
-    await page.getByText('No run has these words.').waitFor()
-    await check('nothing found')
-  })
-}
+test('runs that exist are for everybody, at any width and in both themes', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice } })
+  const page = await openPage(t, service, { bypassCSP: true, reducedMotion: 'reduce' })
+  await page.addScriptTag({ path: axe })
+  const check = async (state: string) => assert.deepEqual(await findingsEverywhere(page), [], state)
+  await askAndKeep(page, `why ${'long '.repeat(100)}${'x'.repeat(300)}?`)
+  service.upstream.script = () => {}
+  await ask(page, 'held')
+  await holds(page.locator('#pending'), 'Asking: held')
+  await check('pending')
+  await page.keyboard.press('Escape')
+  service.upstream.script = echo
+  await page.getByRole('button', { name: 'Repeat beside' }).click()
+  await page.locator('.run').nth(1).locator('.total[data-phase="done"]').waitFor()
+  await page.getByText('Save as…').last().click()
+  await check('beside, with a menu')
+  await page.keyboard.press('Escape')
+  await openHistory(page)
+  await page.locator('.entry').first().waitFor()
+  await page.locator('.found li').first().hover()
+  await check('history')
+  await page.getByLabel('Search the runs').fill('nowhere')
+  await page.getByText('No run has these words.').waitFor()
+  await check('nothing found')
+  await page.keyboard.press('Escape')
+  const recording = fileURLToPath(new URL('../examples/runs/sky.jsonl', import.meta.url))
+  await page.locator('input[type="file"]').first().setInputFiles(recording)
+  await standsAt(page, 'compose', 'done')
+  await check('a file')
+})

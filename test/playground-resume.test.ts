@@ -5,6 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
+import { axe, findingsEverywhere } from './support/axe.ts'
 import { ask, holds, openPage, openTab, standsAt, written } from './support/browser.ts'
 import { invoice } from './support/invoice.ts'
 import { oneCall } from './support/programs.ts'
@@ -357,4 +358,57 @@ test('where keys are needed, a link asks for one first, and another key finds no
   exchange.finish()
   await total(same, 'done')
   await service.assertQuiet('ok')
+})
+
+test('a run that others asked, was reloaded or cut is for everybody, at any width and in both themes', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network, { bypassCSP: true, reducedMotion: 'reduce' })
+  await page.addInitScript({ path: axe })
+  const check = async (state: string) => assert.deepEqual(await findingsEverywhere(page), [], state)
+  const asked = await fetch(`${service.url}/v1/stream`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ question: 'theirs', resumable: true }),
+  })
+  await page.goto(`${network.url}/runs/${asked.headers.get('x-run-id')}`)
+  await holds(answer(page), 'So far')
+  await check('looked at by a link')
+  await page.keyboard.press('Escape')
+  await page.getByText('You no longer follow this run').waitFor()
+  await check('turned away from')
+
+  await askAndBegin(page, service)
+  await keptAs(page, 'running')
+  await page.reload()
+  await holds(answer(page), 'So far')
+  await check('reloaded')
+  await network.refuse()
+  await connection(page).waitFor()
+  await fetch(`${service.url}/v1/runs/${runIn(page)}`, { method: 'DELETE' })
+  await network.accept()
+  await page.getByText('The service does not know this run any longer.').waitFor()
+  await check('lost')
+
+  await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await page.locator('#untold').getByText('could not be told').waitFor()
+  await check('a stop that did not arrive')
+
+  // A proxy takes the id away, and the rest.
+  await network.accept()
+  await page.locator('#untold').getByRole('button', { name: 'Try again' }).click()
+  await page.getByLabel('Program', { exact: true }).selectOption({ index: 0 })
+  const token = { type: 'token', field: 'answer', predictor: 'answerer', chunk: 'Half', is_last: false }
+  const body = `data: ${JSON.stringify(token)}\n\n`
+  let count = 0
+  await page.route('**/v1/stream', (route) =>
+    count++ === 0 ? route.fulfill({ contentType: 'text/event-stream', body }) : route.abort(),
+  )
+  await ask(page, 'why?')
+  await page.getByText('The stream was cut before it was over.').waitFor()
+  await check('cut')
+  await asked.body?.cancel()
 })
