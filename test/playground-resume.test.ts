@@ -8,6 +8,7 @@ import type { Page } from 'playwright-core'
 import { axe, findingsEverywhere } from './support/axe.ts'
 import { ask, holds, openPage, openTab, standsAt, written } from './support/browser.ts'
 import { invoice } from './support/invoice.ts'
+import { startNginx } from './support/nginx.ts'
 import { oneCall } from './support/programs.ts'
 import { TcpProxy } from './support/proxy.ts'
 import { Service } from './support/service.ts'
@@ -218,6 +219,29 @@ test('a run is stopped here though another one is looked at, which goes on', asy
   exchange.finish()
   await total(page, 'done')
   await service.assertQuiet('ok', 'cancelled')
+})
+
+test('behind nginx, under a path of its own, a link leads to the page and its run', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const under = { url: await startNginx(t, [service.url, service.url], '/tributary') }
+  // What the page asks for outside of that path fails the test.
+  const page = await openPage(t, under)
+  const exchange = await askAndBegin(page, service)
+  const other = await openTab(t, under, `/runs/${runIn(page)}`)
+  await holds(answer(other), 'So far')
+  const { pathname, searchParams } = new URL(other.url())
+  assert.deepEqual([pathname, searchParams.get('run')], ['/tributary/', runIn(page)])
+  await other.locator('.model[data-status="ready"]').waitFor()
+  assert.notEqual(
+    await other.locator('.brand img').evaluate((image: HTMLImageElement) => image.naturalWidth),
+    0,
+  )
+  exchange.delta(' and on').finish()
+  await holds(answer(other), 'So far and on')
+  await total(other, 'done')
+  await other.getByRole('link', { name: 'API' }).click()
+  await other.locator('.swagger-ui .info').waitFor()
+  await service.assertQuiet('ok')
 })
 
 test('two tabs keep the same run whole, and the history says which runs go on', async (t) => {
