@@ -180,9 +180,16 @@ test('a run is saved as Markdown, JSON and frames, and a file of frames shows it
     .split('\n')
     .map((line) => JSON.parse(line))
   assert.deepEqual(
-    { ...header, at: undefined },
-    { tributary: 1, program: 'parallel-composer', inputs: { question: 'why? `x`' }, at: undefined },
+    { ...header, at: undefined, description: undefined },
+    {
+      tributary: 1,
+      program: 'parallel-composer',
+      inputs: { question: 'why? `x`' },
+      at: undefined,
+      description: undefined,
+    },
   )
+  assert.equal(header.description.answer.predictor, 'compose')
   assert.ok(!Number.isNaN(Date.parse(header.at)))
   for (const line of lines) assert.deepEqual(Object.keys(line), ['at', 'frame'])
   const times = lines.map(({ at }: { at: number }) => at)
@@ -202,9 +209,11 @@ test('a run is saved as Markdown, JSON and frames, and a file of frames shows it
   }
   const told = elsewhere.locator('#notice')
   await open('{"question": "why?"}\n')
-  await told.getByText('“why-x.jsonl” can’t be shown. Its first line is no header of a run.').waitFor()
+  await told.getByText("“why-x.jsonl” can’t be shown. Line 1 isn't the beginning of a recording.").waitFor()
   await open(`${JSON.stringify(header)}\n{"at":0,"frame":{"type":"reset"}}\n`)
-  await told.getByText('Its line 2 is no frame with its time.').waitFor()
+  await told.getByText('Line 2 has a frame of type reset whose keep is missing or wrong.').waitFor()
+  await open(`${text.split('\n', 3).join('\n')}\n{"at":1`) // whoever wrote it was killed
+  await elsewhere.locator('.run .notice').getByText('The file ends before the run does.').waitFor()
   await open(text)
   await holds(question(elsewhere), 'why? `x`')
   await holds(written(elsewhere, 'compose'), 'answer on why? x')

@@ -1,6 +1,6 @@
 /** Finds runs to show: by the address, in the history, among those of before a reload, in files. */
 import { type ProgramDescription, RefusedError, readRun } from '../client/index.ts'
-import { NotARunError, readFramesFile } from './files/frames-file.ts'
+import { readFramesFile } from './files/frames-file.ts'
 import type { RunStore } from './history/run-store.ts'
 import { wantsKey } from './key-box.ts'
 import { linkedQuestion } from './linked-question.ts'
@@ -94,13 +94,12 @@ export class FoundRuns {
   async openFile(file: File): Promise<void> {
     const { notice, describe, keep, show } = this.#options
     try {
-      if (file.size > LARGEST_FILE) throw new NotARunError('It is too large.')
-      const record = readFramesFile(await file.text(), describe)
+      if (file.size > LARGEST_FILE) throw new Error(`It is larger than ${LARGEST_FILE / 1_000_000} MB.`)
+      const record = await readFramesFile(await file.text(), describe)
       show(record, 'alone')
       keep(new RecordedRun(record))
     } catch (error) {
-      const why = error instanceof NotARunError ? error.message : 'It is no file that can be read.'
-      const message = `“${file.name}” can’t be shown. ${why}`
+      const message = `“${file.name}” can’t be shown. ${(error as Error).message}`
       notice.show({ kind: 'failed', message, mayAskAgain: false })
     }
   }

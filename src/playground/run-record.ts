@@ -54,7 +54,7 @@ export type RunRecord = {
 }
 
 /** Whether a frame ends its run. */
-export function isEnd(frame: TimedFrame | undefined): boolean {
+function isEnd(frame: TimedFrame | undefined): boolean {
   const { type } = frame ? JSON.parse(frame.data) : {}
   return type === 'prediction' || type === 'error'
 }
