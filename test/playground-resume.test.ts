@@ -151,7 +151,7 @@ test('another browser opens a run by its address, live and after its end, and st
   await askAndBegin(other, service, 'and then?')
   await late.goto(`${service.url}/runs/${runIn(other)}`)
   await holds(answer(late), 'So far')
-  await late.getByRole('button', { name: 'Stop for everybody' }).click()
+  await late.getByRole('button', { name: 'Stop for all' }).click()
   await late.getByText('Stopped. What had come').waitFor()
   await other.getByText('Stopped. What had come').waitFor()
   await standsAt(other, 'answerer', 'stopped')
@@ -167,9 +167,10 @@ test('whoever looks on at a run that others asked turns away from it without sto
   await page.getByRole('button', { name: 'Stop', exact: true }).waitFor()
 
   const other = await openTab(t, service, `/runs/${runIn(page)}`)
-  const stop = other.getByRole('button', { name: 'Stop for everybody' })
+  const stop = other.getByRole('button', { name: 'Stop for all' })
   const away = other.getByText('You no longer follow this run')
   await holds(answer(other), 'So far')
+  await other.locator('.about').getByText('asked in another browser').waitFor()
   await stop.waitFor()
   await other.locator('.keys').getByText('Esc stops following').waitFor()
   await other.keyboard.press('Escape')
@@ -214,7 +215,7 @@ test('a run is stopped here though another one is looked at, which goes on', asy
   await other.locator('.run').nth(1).waitFor()
   await other.getByRole('button', { name: 'Stop', exact: true }).click()
   await other.locator('.run').first().getByText('Stopped. What had come').waitFor()
-  await other.getByRole('button', { name: 'Stop for everybody' }).waitFor()
+  await other.getByRole('button', { name: 'Stop for all' }).waitFor()
   await other.getByRole('button', { name: 'Close' }).last().click()
   exchange.finish()
   await total(page, 'done')
@@ -299,7 +300,7 @@ test('a stop that does not arrive is said also of a run that is shown no longer'
   await connection(page).waitFor()
   await page.getByLabel('Program', { exact: true }).selectOption('invoice')
   await page.locator('.welcome').waitFor()
-  await untold.getByText(/^Stopped here, but the service could not be told.*“why\?”$/).waitFor()
+  await untold.getByText(/^“why\?” was stopped here, but the service could not be told/).waitFor()
   await keptAs(page, 'stopped')
 
   // Telling it again in vain says the same again.

@@ -272,7 +272,7 @@ export class AskForm {
 }
 
 /** What the button says that stops a run. */
-const STOPS: Readonly<Partial<Record<GoesOn, string>>> = { own: 'Stop', others: 'Stop for everybody' }
+const STOPS: Readonly<Partial<Record<GoesOn, string>>> = { own: 'Stop', others: 'Stop for all' }
 
 const isInDialog = (element: EventTarget | null) =>
   element instanceof Element && element.closest('dialog') !== null

@@ -5,7 +5,7 @@
 import type { Announcer } from './announcer.ts'
 import { askedInWords } from './asked-words.ts'
 import { byId } from './dom.ts'
-import { noticeElement, noticeOfEnd } from './notice.ts'
+import { noticeElement } from './notice.ts'
 import type { Run, Service } from './run.ts'
 
 /** Characters of a question that the notice has room for. */
@@ -50,7 +50,10 @@ export class UntoldStops {
 
   #show(): void {
     const titles = [...this.#runs].map((run) => `“${titleOf(run)}”`)
-    const message = `${noticeOfEnd({ by: 'untold' }).message} ${titles.join(', ')}`
+    const message =
+      titles.length === 1
+        ? `${titles[0]} was stopped here, but the service could not be told. It may go on there.`
+        : `${titles.length} runs were stopped here, but the service could not be told. They may go on there: ${titles.join(', ')}.`
     const notice = { kind: 'cut', message, mayAskAgain: false, tryAgain: 'Try again' } as const
     const element = noticeElement(
       notice,
