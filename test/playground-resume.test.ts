@@ -200,6 +200,20 @@ test('whoever looks on at a run that others asked turns away from it without sto
   await service.assertQuiet('ok')
 })
 
+test('a run that has yet to begin is the reader’s own after a reload too', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: () => {} })
+  const page = await openPage(t, service)
+  await ask(page, 'why?')
+  await page.waitForURL(/[?&]run=[\w-]{22}/)
+  await keptAs(page, 'running')
+  await page.reload()
+  await page.getByRole('button', { name: 'Stop', exact: true }).waitFor()
+  await holds(question(page), 'why?')
+  await page.keyboard.press('Escape')
+  await page.getByText('Stopped. What had come').waitFor()
+  await service.assertQuiet('cancelled')
+})
+
 test('a run is stopped here though another one is looked at, which goes on', async (t) => {
   const service = await Service.start(t, { program: oneCall, script: begin })
   const page = await openPage(t, service)
