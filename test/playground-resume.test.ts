@@ -1,52 +1,19 @@
 /** Runs on the page that outlive a reload, a lost connection and their browser, and that others open by their address. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { axe, findingsEverywhere } from './support/axe.ts'
-import { ask, holds, openPage, openTab, standsAt, written } from './support/browser.ts'
+import { ask, holds, openPage, openTab, standsAt } from './support/browser.ts'
 import { invoice } from './support/invoice.ts'
+import { answer, askAndBegin, begin, connection, keptAs, runIn } from './support/kept-runs.ts'
 import { startNginx } from './support/nginx.ts'
 import { oneCall } from './support/programs.ts'
 import { TcpProxy } from './support/proxy.ts'
 import { Service } from './support/service.ts'
-import { type Exchange, echo } from './support/upstream.ts'
+import { echo } from './support/upstream.ts'
 
-const BEGINNING = '[[ ## reasoning ## ]]\nHm\n\n[[ ## answer ## ]]\nSo far'
-const begin = (exchange: Exchange) => exchange.open().delta(BEGINNING)
-
-const answer = (page: Page) => written(page, 'answerer')
 const question = (page: Page) => page.locator('.question')
 const total = (page: Page, phase: string) => page.locator(`.timeline .total[data-phase="${phase}"]`).waitFor()
-const connection = (page: Page) => page.locator('.connection').getByText('Connection lost; trying again…')
-const runIn = (page: Page) => new URL(page.url()).searchParams.get('run')
-
-/** Asks, and waits until the answer has begun. */
-async function askAndBegin(page: Page, service: Service, words = 'why?'): Promise<Exchange> {
-  await ask(page, words)
-  await holds(answer(page), 'So far')
-  await page.waitForURL(/[?&]run=[\w-]{22}/)
-  return service.upstream.request(service.upstream.exchanges.length - 1)
-}
-
-/** Waits until the browser keeps no run that is over less than it was. */
-const keptAs = (page: Page, standing: string) =>
-  page.waitForFunction(async (standing) => {
-    const [{ name = '' } = {}] = await indexedDB.databases()
-    const entries = await new Promise<{ standing: string }[]>((resolve) => {
-      const opening = indexedDB.open(name)
-      opening.onsuccess = () => {
-        const asking = opening.result.transaction('entries').objectStore('entries').getAll()
-        asking.onsuccess = () => {
-          opening.result.close()
-          resolve(asking.result)
-        }
-      }
-    })
-    return entries.length > 0 && entries.every((one) => one.standing === standing)
-  }, standing)
 
 test('a run goes on after a reload, in the same record, and on from when it was asked', async (t) => {
   const service = await Service.start(t, { program: oneCall, script: begin })
@@ -286,70 +253,6 @@ test('two tabs keep the same run whole, and the history says which runs go on', 
   await holds(answer(third), 'So far and so on')
   assert.equal(await third.locator('.lane .notes').getByText('Attempt').count(), 0)
   await service.assertQuiet('ok')
-})
-
-test('Stop without a connection says that the service could not be told, and tells it later', async (t) => {
-  const service = await Service.start(t, { program: oneCall, script: begin })
-  const network = await TcpProxy.start(t, service.url)
-  const page = await openPage(t, network)
-  await askAndBegin(page, service)
-  await network.refuse()
-  await connection(page).waitFor()
-  await page.getByRole('button', { name: 'Stop' }).click()
-  await page.getByText('Stopped here, but the service could not be told.').waitFor()
-  await network.accept()
-  await page.getByRole('button', { name: 'Try again' }).click()
-  await page.getByText('Stopped. What had come').waitFor()
-  await standsAt(page, 'answerer', 'stopped')
-  await service.assertQuiet('cancelled')
-})
-
-test('a stop that does not arrive is said also of a run that is shown no longer', async (t) => {
-  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
-  const network = await TcpProxy.start(t, service.url)
-  const page = await openPage(t, network)
-  const untold = page.locator('#untold')
-  await askAndBegin(page, service)
-  await network.refuse()
-  await connection(page).waitFor()
-  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
-  await page.locator('.welcome').waitFor()
-  await untold.getByText(/^“why\?” was stopped here, but the service could not be told/).waitFor()
-  await keptAs(page, 'stopped')
-
-  // Telling it again in vain says the same again.
-  await untold.getByRole('button', { name: 'Try again' }).click()
-  await untold.getByText('could not be told').waitFor()
-  await network.accept()
-  await untold.getByRole('button', { name: 'Try again' }).click()
-  await page.getByRole('log').getByText('Stopped: why?').waitFor({ state: 'attached' })
-  assert.equal(await untold.textContent(), '')
-  await service.finished()
-  await service.assertQuiet('cancelled')
-})
-
-test('a run that is stopped and left before the service has answered is stopped there too', async (t) => {
-  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
-  const held = Promise.withResolvers<void>()
-  const proxy = createServer((near, answer) => {
-    const { method, headers } = near
-    const far = request(service.url + near.url, { method, headers }, async (answered) => {
-      if (near.url === '/v1/stream') await held.promise
-      answer.writeHead(answered.statusCode ?? 0, answered.headers)
-      answered.pipe(answer)
-    })
-    near.pipe(far)
-  }).listen(0, '127.0.0.1')
-  t.after(() => proxy.close().closeAllConnections())
-  await once(proxy, 'listening')
-  const page = await openPage(t, { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
-  await ask(page, 'why?')
-  await service.upstream.request(0)
-  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
-  await page.locator('.welcome').waitFor()
-  held.resolve()
-  await service.finished()
-  await service.assertQuiet('cancelled')
 })
 
 test('a run that the service has forgotten says so, and stays as far as it came', async (t) => {

@@ -62,6 +62,7 @@ const untold = new UntoldStops({
   announcer,
   service,
   isShown: (run) => runs.isShown(run),
+  focus: () => form.focus(),
   keep: (run) => keep(run, run.record.frames.length),
 })
 const recorded = new RecordedRuns({

@@ -15,6 +15,8 @@ export type UntoldStopsOptions = {
   readonly announcer: Announcer
   readonly service: () => Service
   readonly isShown: (run: Run) => boolean
+  /** Moves the focus to where the reader goes on. */
+  readonly focus: () => void
   /** Has the history say how the run ended. */
   readonly keep: (run: Run) => void
 }
@@ -30,17 +32,27 @@ export class UntoldStops {
 
   /** Called after every change of a run. */
   look(run: Run): void {
+    this.#forget(run)
     if (!isUntold(run) || this.#runs.has(run) || this.#options.isShown(run)) return
     this.#runs.add(run)
     this.#options.keep(run)
     this.#show()
   }
 
+  /** The same run may have been shown again, and stopped from there. */
+  #forget(told: Run): void {
+    if (told.record.end?.by !== 'reader' || told.isOn) return
+    const same = [...this.#runs].filter(({ record }) => record.id === told.record.id)
+    for (const run of same) this.#runs.delete(run)
+    if (same.length > 0) this.#show()
+  }
+
   async #tellAgain(): Promise<void> {
-    const { announcer, service, keep } = this.#options
+    const { announcer, service, keep, focus } = this.#options
     const runs = [...this.#runs]
     this.#runs.clear()
     this.#show()
+    focus() // the button that was pressed is gone
     await Promise.all(runs.map((run) => run.stopAgain(service())))
     for (const run of runs.filter((one) => !isUntold(one))) {
       keep(run)
