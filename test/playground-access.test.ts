@@ -1,44 +1,42 @@
 /** The page for everybody: keyboard, screen readers, small and large windows, both themes, less motion. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axe, findings } from './support/axe.ts'
+import { axe, findingsInThemes } from './support/axe.ts'
 import { ask, holds, isTooWide, lane, openPage, standsAt, written } from './support/browser.ts'
 import { Service } from './support/service.ts'
 import { type Exchange, only } from './support/upstream.ts'
 
 const soFar = (exchange: Exchange) => exchange.open().delta(`[[ ## ${exchange.field} ## ]]\nSo far`)
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  test(`axe finds nothing serious in any state, ${colorScheme}`, async (t) => {
-    const service = await Service.start(t, { script: soFar })
-    // The page's policy lets no foreign script in, so the page with axe in it goes without: in these tests alone.
-    const page = await openPage(t, service, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
-    await page.addScriptTag({ path: axe })
-    assert.deepEqual(await findings(page), [], 'empty')
+test('axe finds nothing serious in any state, in both themes', async (t) => {
+  const service = await Service.start(t, { script: soFar })
+  // The page's policy lets no foreign script in, so the page with axe in it goes without: in these tests alone.
+  const page = await openPage(t, service, { bypassCSP: true, reducedMotion: 'reduce' })
+  await page.addScriptTag({ path: axe })
+  assert.deepEqual(await findingsInThemes(page), [], 'empty')
 
-    await ask(page, 'why?')
-    await holds(written(page, 'ideas.brainstorm'), 'So far')
-    for (const summary of await page.locator('summary:visible').all()) await summary.click()
-    assert.deepEqual(await findings(page), [], 'streaming')
-    await page.keyboard.press('Escape')
-    await standsAt(page, 'compose', 'not run')
-    assert.deepEqual(await findings(page), [], 'stopped')
+  await ask(page, 'why?')
+  await holds(written(page, 'ideas.brainstorm'), 'So far')
+  for (const summary of await page.locator('summary:visible').all()) await summary.click()
+  assert.deepEqual(await findingsInThemes(page), [], 'streaming')
+  await page.keyboard.press('Escape')
+  await standsAt(page, 'compose', 'not run')
+  assert.deepEqual(await findingsInThemes(page), [], 'stopped')
 
-    service.upstream.script = (exchange) =>
-      exchange.answer({ reasoning: 'Because.', [exchange.field]: 'A line.\n'.repeat(100) })
-    await ask(page, 'and now?')
-    await standsAt(page, 'compose', 'done')
-    assert.deepEqual(await findings(page), [], 'done')
+  service.upstream.script = (exchange) =>
+    exchange.answer({ reasoning: 'Because.', [exchange.field]: 'A line.\n'.repeat(100) })
+  await ask(page, 'and now?')
+  await standsAt(page, 'compose', 'done')
+  assert.deepEqual(await findingsInThemes(page), [], 'done')
 
-    service.upstream.script = only('evidence', (exchange) => exchange.refuse(401))
-    await ask(page, 'and then?')
-    await standsAt(page, 'evidence.probe', 'failed')
-    assert.deepEqual(await findings(page), [], 'failed')
-    await ask(page, 'x'.repeat(9_000))
-    await page.getByRole('alert').getByText('At most 8000 characters are taken.').waitFor()
-    assert.deepEqual(await findings(page), [], 'refused')
-  })
-}
+  service.upstream.script = only('evidence', (exchange) => exchange.refuse(401))
+  await ask(page, 'and then?')
+  await standsAt(page, 'evidence.probe', 'failed')
+  assert.deepEqual(await findingsInThemes(page), [], 'failed')
+  await ask(page, 'x'.repeat(9_000))
+  await page.getByRole('alert').getByText('At most 8000 characters are taken.').waitFor()
+  assert.deepEqual(await findingsInThemes(page), [], 'refused')
+})
 
 for (const width of [320, 360, 900, 1_600]) {
   test(`nothing lies outside of ${width} px`, async (t) => {

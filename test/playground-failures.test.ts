@@ -1,8 +1,14 @@
 /** How the page tells of what goes wrong: where it belongs, and with what to do. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { ask, holds, lane, openPage, standsAt, written } from './support/browser.ts'
+import { invoice } from './support/invoice.ts'
+import { askAndBegin, begin, connection, keptAs } from './support/kept-runs.ts'
 import { oneCall } from './support/programs.ts'
+import { TcpProxy } from './support/proxy.ts'
 import { Service } from './support/service.ts'
 import { echo, only, onlyFirst } from './support/upstream.ts'
 
@@ -78,8 +84,10 @@ test('where a proxy takes the id of a run away, a cut is said to be one, and wha
   await ask(page, 'why?')
   await page.locator('.notice').getByText('The stream was cut before it was over.').waitFor()
   await holds(written(page, 'answerer'), 'Half')
-  await standsAt(page, 'answerer', 'stopped')
-  assert.match((await page.locator('.timeline .total').textContent()) ?? '', /^incomplete/)
+  await standsAt(page, 'answerer', 'cut')
+  assert.match((await page.locator('.timeline .total').textContent()) ?? '', /^cut after \d/)
+  await page.locator('.legend .key').getByText('cut', { exact: true }).waitFor()
+  assert.equal(await page.title(), '✂ Cut: why? · Tributary')
   await page.unroute('**/v1/stream')
   await page.locator('.notice').getByRole('button', { name: 'Ask again' }).click()
   await holds(written(page, 'answerer'), 'answer on why?')
@@ -140,4 +148,85 @@ test('the page says which model answers, and whether it can yet', async (t) => {
   await page.reload()
   await page.getByText('Small (a demo) · loading').waitFor()
   await page.getByText('Small (a demo)', { exact: true }).waitFor()
+})
+
+test('Stop without a connection says that the service could not be told, and tells it later', async (t) => {
+  const service = await Service.start(t, { program: oneCall, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('Stopped here, but the service could not be told.').waitFor()
+  await network.accept()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByText('Stopped. What had come').waitFor()
+  await standsAt(page, 'answerer', 'stopped')
+  await service.assertQuiet('cancelled')
+})
+
+test('a stop that does not arrive is said also of a run that is shown no longer', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
+  const network = await TcpProxy.start(t, service.url)
+  const page = await openPage(t, network)
+  const untold = page.locator('#untold')
+  await askAndBegin(page, service)
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await page.locator('.welcome').waitFor()
+  await untold.getByText(/^“why\?” was stopped here, but the service could not be told/).waitFor()
+  await keptAs(page, 'stopped')
+
+  // Telling it again in vain says the same again.
+  await untold.getByRole('button', { name: 'Try again' }).click()
+  await untold.getByText('could not be told').waitFor()
+  await network.accept()
+  await untold.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('log').getByText('Stopped: why?').waitFor({ state: 'attached' })
+  assert.equal(await untold.textContent(), '')
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA')
+  await service.finished()
+
+  // The next one is told from where it is shown again.
+  await page.getByLabel('Program', { exact: true }).selectOption({ index: 0 })
+  await askAndBegin(page, service, 'and then?')
+  await network.refuse()
+  await connection(page).waitFor()
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await untold.getByText(/^“and then\?” was stopped here/).waitFor()
+  await page.getByRole('button', { name: 'History' }).click()
+  await page.locator('.entry').getByText('and then?').click()
+  await page.locator('.run').getByText('Stopped here, but the service could not be told.').waitFor()
+  await network.accept()
+  await page.locator('.run').getByRole('button', { name: 'Try again' }).click()
+  await page.getByText('Stopped. What had come').waitFor()
+  assert.equal(await untold.textContent(), '')
+  await service.finished()
+  await service.assertQuiet('cancelled', 'cancelled')
+})
+
+test('a run that is stopped and left before the service has answered is stopped there too', async (t) => {
+  const service = await Service.start(t, { program: oneCall, others: { invoice }, script: begin })
+  const held = Promise.withResolvers<void>()
+  const proxy = createServer((near, answer) => {
+    const { method, headers } = near
+    const far = request(service.url + near.url, { method, headers }, async (answered) => {
+      if (near.url === '/v1/stream') await held.promise
+      answer.writeHead(answered.statusCode ?? 0, answered.headers)
+      answered.pipe(answer)
+    })
+    near.pipe(far)
+  }).listen(0, '127.0.0.1')
+  t.after(() => proxy.close().closeAllConnections())
+  await once(proxy, 'listening')
+  const page = await openPage(t, { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
+  await ask(page, 'why?')
+  await service.upstream.request(0)
+  await page.getByLabel('Program', { exact: true }).selectOption('invoice')
+  await page.locator('.welcome').waitFor()
+  held.resolve()
+  await service.finished()
+  await service.assertQuiet('cancelled')
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
+import { firstWords, lastWords } from '../src/playground/thinking.ts'
 import { axe, findings } from './support/axe.ts'
 import { ask, holds, isTooWide, openPage, standsAt, written } from './support/browser.ts'
 import { oneCall, retold } from './support/programs.ts'
@@ -126,6 +127,12 @@ test('the page shows raw text if one wants it, and remembers that', async (t) =>
   await holds(written(page, 'answerer'), SAMPLE)
   await page.getByRole('button', { name: 'Text: raw' }).press('Enter')
   await text.locator('h3').waitFor()
+})
+
+test('the line of a folded lane has the words, and not the marks of Markdown', () => {
+  const text = '## How\n\n- Rivers carry **sand**\n- `load`, 2 * 3 > 5\n1. It goes on'
+  assert.equal(firstWords(text), 'How Rivers carry sand load, 2 * 3 > 5 1. It goes on')
+  assert.equal(lastWords(text), firstWords(text))
 })
 
 test('what only looks like markup stays as it was written', async (t) => {

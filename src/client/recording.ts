@@ -5,6 +5,7 @@
 import type { ProgramDescription } from '../core/description.ts'
 import type { Frame } from '../core/frame.ts'
 import { IncompleteStreamError } from './errors.ts'
+import { inputsOf } from './inputs.ts'
 import { isObject, objectIn } from './json-object.ts'
 
 /** The first line. */
@@ -120,7 +121,7 @@ async function* framesIn(
     if (!Object.hasOwn(SHAPES, type)) continue // of a newer service
     const fault = faultOf(frame, SHAPES[type as Frame['type']])
     if (fault !== undefined) {
-      throw new RecordingError(number, `has a ${type} frame whose ${fault} is missing or wrong`)
+      throw new RecordingError(number, `has a frame of type ${type} whose ${fault} is missing or wrong`)
     }
     if (type === 'prediction' || type === 'error') over = number
     yield { at, frame: frame as Frame }
@@ -129,7 +130,7 @@ async function* framesIn(
     throw new IncompleteStreamError('The recording is cut: it ends before its run does.')
 }
 
-type Kind = 'string' | 'number' | 'boolean' | 'object' | 'texts' | 'calls' | 'any'
+type Kind = 'string' | 'number' | 'boolean' | 'object' | 'texts' | 'calls' | 'schema' | 'prices' | 'any'
 
 /** What each frame has to have for the reducer; with a question mark, may have. */
 const SHAPES: Readonly<Record<Frame['type'], Readonly<Record<string, Kind>>>> = {
@@ -153,7 +154,14 @@ const SHAPES: Readonly<Record<Frame['type'], Readonly<Record<string, Kind>>>> = 
   },
   reset: { keep: 'calls', 'message?': 'string' },
   prediction: { data: 'object', 'truncated?': 'texts', 'degraded?': 'texts' },
-  error: { code: 'string', message: 'string', retryable: 'boolean', 'predictor?': 'string' },
+  error: {
+    code: 'string',
+    message: 'string',
+    retryable: 'boolean',
+    request_id: 'string',
+    'predictor?': 'string',
+    'retry_after?': 'number',
+  },
 }
 
 /** The first member that isn't of its kind. */
@@ -179,6 +187,10 @@ function isOf(value: unknown, kind: Kind): boolean {
       return Array.isArray(value) && value.every((one) => typeof one === 'string')
     case 'calls':
       return Array.isArray(value) && value.every((one) => isObject(one) && faultOf(one, CALL) === undefined)
+    case 'schema':
+      return isObject(value) && (value.properties === undefined || isObject(value.properties))
+    case 'prices':
+      return isObject(value) && Object.values(value).every((one) => isObject(one) && !faultOf(one, PRICE))
     default:
       return typeof value === kind
   }
@@ -186,11 +198,31 @@ function isOf(value: unknown, kind: Kind): boolean {
 
 function isDescription(value: unknown): value is ProgramDescription {
   if (!isObject(value) || !Array.isArray(value.predictors)) return false
+  if (faultOf(value, DESCRIPTION) !== undefined || !hasInputs(value)) return false
   const { answer } = value
   if (answer !== undefined && faultOf(isObject(answer) ? answer : {}, ANSWER) !== undefined) return false
   return value.predictors.every((one) => isObject(one) && faultOf(one, PREDICTOR) === undefined)
 }
 
+/** Whether a form can be made of them: a schema has too many parts to check each. */
+function hasInputs(description: object): boolean {
+  try {
+    inputsOf(description as ProgramDescription)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const DESCRIPTION = {
+  name: 'string',
+  'description?': 'string',
+  inputs: 'schema',
+  input_types: 'object',
+  outputs: 'schema',
+  'prices?': 'prices',
+} as const
+const PRICE = { input: 'number', output: 'number' } as const
 const CALL = { predictor: 'string', call: 'number' } as const
 const ANSWER = { predictor: 'string', field: 'string' } as const
 const PREDICTOR = {

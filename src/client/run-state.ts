@@ -15,9 +15,10 @@ import type { AnyProgram, PredictorOf, ProgramTypes } from './program-types.ts'
 
 /**
  * A lane is `pending` until the lanes it waits for are over, then `waiting` for its model, then `streaming`, and
- * finally `done`, `failed` (the run's error is its own, or the run goes on without it) or `stopped` (the run ended first).
+ * finally `done`, `failed` (the run's error is its own, or the run goes on without it), `stopped` (the run ended first) or
+ * `cut` (its reader lost the run, which may go on).
  */
-export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped'
+export type LanePhase = 'pending' | 'waiting' | 'streaming' | 'done' | 'failed' | 'stopped' | 'cut'
 
 export type FieldState = { readonly text: string; readonly isClosed: boolean }
 
@@ -62,7 +63,7 @@ export type RunState<Of extends ProgramTypes = AnyProgram> = {
   readonly error: ErrorFrame | undefined
 }
 
-const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
+const isOver = ({ phase }: Lane) => !['pending', 'waiting', 'streaming'].includes(phase)
 
 /** What holds of a run that has nothing to show yet. */
 const BEGUN = {
@@ -128,17 +129,18 @@ export function reduceRun(state: RunState, frame: Frame, at: number): RunState {
 }
 
 /**
- * The state of a run that is over: lanes that were still running have stopped. After a prediction or an error the
- * reducer does this itself; the caller does it for `stopped` and `incomplete`.
+ * The state of a run that is over: lanes that were still running have stopped, or are cut where the run is `incomplete`.
+ * After a prediction or an error the reducer does this itself; the caller does it for `stopped` and `incomplete`.
  */
 export function endRun(state: RunState, phase: Exclude<RunPhase, 'running'>, at: number): RunState {
   if (state.phase !== 'running') return state
-  const lanes = state.lanes.map((lane) => {
+  const laneEnd = phase === 'incomplete' ? 'cut' : 'stopped'
+  const lanes = state.lanes.map((lane): Lane => {
     if (isOver(lane)) return lane
     // It could have begun, but the program had no use for it.
     const wasNeverCalled = phase === 'done' && lane.firstTokenAt === undefined
     const startedAt = wasNeverCalled ? undefined : lane.startedAt
-    return { ...lane, phase: 'stopped' as const, startedAt, endedAt: at }
+    return { ...lane, phase: laneEnd, startedAt, endedAt: at }
   })
   return { ...state, lanes, phase, endedAt: at }
 }

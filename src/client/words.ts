@@ -39,6 +39,7 @@ export type Look =
   | 'failed'
   | 'without'
   | 'stopped'
+  | 'cut'
 
 /**
  * How a lane looks.
@@ -46,7 +47,7 @@ export type Look =
  * @param truncated the predictors whose model ran into its token limit
  */
 export function lookOf(lane: Lane, truncated: readonly string[] = []): Look {
-  if (!hasRun(lane)) return 'pending' // one that the run never reached hasn't stopped
+  if (!hasRun(lane)) return 'pending' // one that the run hasn't reached has neither stopped nor been cut
   switch (lane.phase) {
     case 'waiting':
       return lane.waits > 0 ? 'held' : lane.attempt > 1 ? 'anew' : 'waiting'
@@ -64,6 +65,8 @@ export function standing(lane: Lane, truncated: readonly string[] = []): string 
   const look = lookOf(lane, truncated)
   switch (look) {
     case 'pending':
+      // Whether a run that was cut reached it later, nobody here knows.
+      if (lane.phase === 'cut') return 'nothing came'
       return lane.phase === 'stopped' ? 'not run' : `waits for ${listed(lane.waitsFor)}`
     case 'held':
       return 'held up'

@@ -175,7 +175,7 @@ const keyOf = ({ predictor, call, attempt }: Lane) => `${predictor} ${call} ${at
 const isDone = ({ phase }: Lane) => phase === 'done'
 const isFailed = ({ phase }: Lane) => phase === 'failed'
 const isWriting = ({ phase }: Lane) => phase === 'streaming'
-const isOver = ({ phase }: Lane) => phase === 'done' || phase === 'failed' || phase === 'stopped'
+const isOver = ({ phase }: Lane) => !['pending', 'waiting', 'streaming'].includes(phase)
 /** Not those that nothing has been heard of: the program may have no use for them. */
 const isAtWork = ({ phase, message }: Lane) =>
   phase === 'streaming' || (phase === 'waiting' && message !== undefined)

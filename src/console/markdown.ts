@@ -101,11 +101,14 @@ function blockOf(
   const [, quotes, indent, item] = /^((?: {0,3}>)*)(\s*)([-*+] +|\d{1,9}[.)] +)?/.exec(line) ?? []
   const bars = '│ '.repeat(quotes?.match(/>/g)?.length ?? 0)
   const space = (bars === '' ? indent : indent?.slice(1)) ?? ''
-  const head = bars + space.replaceAll('\t', TAB) + (item?.replace(/^[-*+] +/, '• ') ?? '')
-  const text = line.slice((quotes + (indent ?? '') + (item ?? '')).length)
+  const bullet = item?.replace(/^[-*+] +/, '• ') ?? ''
+  const whole = bars + space.replaceAll('\t', TAB) + bullet
   // Where the indentation is deep, the text has the room.
-  const hanging = stringWidth(head) > columns / 2 ? '' : bars + ' '.repeat(stringWidth(head) - bars.length)
-  const block = { ...plain, head: hanging === '' ? head.trimStart() : head, hanging }
+  const head = [whole, bars + bullet, bullet].find((one) => stringWidth(one) <= columns / 2)
+  const taken = (quotes ?? '') + (indent ?? '') + (head === undefined ? '' : (item ?? ''))
+  const text = line.slice(taken.length)
+  const hanging = head === whole ? bars + ' '.repeat(stringWidth(head) - bars.length) : ''
+  const block = { ...plain, head: head ?? '', hanging }
   return { fence, block: bars === '' ? block : { ...block, headStyle: 'dim' }, text }
 }
 

@@ -102,10 +102,11 @@ function thoughtsRow(thoughts: string, width: number, { columns, paint }: Look):
   return `${' '.repeat(width + 2)}${paint('dim', `${time} ${text}`)}`
 }
 
-const ENDS: Readonly<Record<'done' | 'failed' | 'stopped', [icon: string, style: Style]>> = {
+const ENDS: Readonly<Record<'done' | 'failed' | 'stopped' | 'cut', [icon: string, style: Style]>> = {
   done: ['✔', 'green'],
   failed: ['✖', 'red'],
   stopped: ['✖', 'yellow'],
+  cut: ['✖', 'yellow'],
 }
 
 const spinnerAt = (tick: number) => SPINNER[tick % SPINNER.length] as string
@@ -155,7 +156,7 @@ function textOf(
   const newest = texts.findLast((text) => text !== '')
   if (newest !== undefined) return cutStart(newest, columns)
   if (phase === 'pending') return paint('dim', cutEnd(`waits for ${waitsFor.join(' and ')}`, columns))
-  if (phase === 'stopped') return ''
+  if (phase === 'stopped' || phase === 'cut') return ''
   return paint(attempt > 1 ? 'yellow' : 'cyan', cutEnd(message, columns))
 }
 

@@ -45,7 +45,8 @@ export function wrap(text: string, first: number, others: number): Cut[] {
         cut(place.to, place.next)
         width -= before
       } else {
-        cut(index, index)
+        const isBlank = text.slice(from, index).trim() === '' // more blanks than there are columns
+        cut(isBlank ? Math.min(index, from + columns) : index, index)
         width = 0
       }
     }

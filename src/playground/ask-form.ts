@@ -3,6 +3,7 @@ import { type ProgramInput, placeOf, type RefusedError } from '../client/index.t
 import { byId, el, setText } from './dom.ts'
 import { exampleOf } from './example.ts'
 import { Field, refusalElement } from './field.ts'
+import type { GoesOn } from './runs-on-page.ts'
 import { sentence } from './words.ts'
 
 export type Inputs = Readonly<Record<string, unknown>>
@@ -10,6 +11,8 @@ export type Inputs = Readonly<Record<string, unknown>>
 export type AskFormOptions = {
   readonly ask: (inputs: Inputs) => void
   readonly stop: () => void
+  /** Called at Escape, which stops what was asked here and turns away from what others asked. */
+  readonly dismiss: () => void
   readonly onInput: () => void
   /** What was asked last, by this page or before it was opened. */
   readonly lastAsked: () => Inputs | undefined
@@ -36,6 +39,8 @@ export class AskForm {
   readonly #fieldsElement = el('div', 'fields')
   readonly #submit = el('button', 'primary')
   readonly #keys = el('p', 'keys')
+  /** Says what Escape does. */
+  readonly #atEscape = el('span')
   /** What is wrong with no field in particular; if there is only one, with that too. */
   readonly #refusal = refusalElement('refusal')
   readonly #options: AskFormOptions
@@ -44,7 +49,7 @@ export class AskForm {
   #isAlone = true
   /** Inputs that nobody types: a conversation that has no turns yet. */
   #untyped: Inputs = {}
-  #isRunning = false
+  #goesOn: GoesOn = 'none'
   /** The inputs of the current or last run, and the same as JSON. */
   #asked: Inputs | undefined
   #askedJson: string | undefined
@@ -58,7 +63,7 @@ export class AskForm {
     this.#keys.id = 'keys'
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault()
-      if (this.#isRunning) options.stop()
+      if (this.#goesOn !== 'none') options.stop()
       else this.#ask()
     })
     // The second click of a double click would stop the run that the first one started.
@@ -66,7 +71,7 @@ export class AskForm {
     this.#form.addEventListener('keydown', (event) => this.#onKey(event))
     document.addEventListener('keydown', (event) => {
       // Input methods use Escape too, to give up a suggestion.
-      if (event.key === 'Escape' && !event.isComposing && !isInDialog(event.target)) options.stop()
+      if (event.key === 'Escape' && !event.isComposing && !isInDialog(event.target)) options.dismiss()
     })
     this.#form.addEventListener('input', ({ target }) => {
       this.#fields.find((field) => field.isOf(target))?.refuse([])
@@ -121,8 +126,8 @@ export class AskForm {
    *
    * @param asked the inputs of the current or last run
    */
-  show(isRunning: boolean, asked: Inputs | undefined): void {
-    this.#isRunning = isRunning
+  show(goesOn: GoesOn, asked: Inputs | undefined): void {
+    this.#goesOn = goesOn
     if (asked !== this.#asked) {
       this.#asked = asked
       this.#askedJson = asked && JSON.stringify(asked)
@@ -192,7 +197,7 @@ export class AskForm {
         ),
     )
     for (const field of this.#fields) field.takeOver(before)
-    this.#keys.replaceChildren(...keys(isAlone))
+    this.#keys.replaceChildren(...keys(isAlone, this.#atEscape))
     if (isAlone) {
       const [field] = this.#fields as [Field]
       const [label, box, ...rest] = field.elements as [HTMLElement, HTMLElement, ...HTMLElement[]]
@@ -217,7 +222,7 @@ export class AskForm {
     const startsLine = this.#isAlone ? event.shiftKey : !event.ctrlKey && !event.metaKey
     if ((isTextArea && startsLine) || target instanceof HTMLSelectElement) return
     event.preventDefault()
-    if (!this.#isRunning) this.#ask()
+    if (this.#goesOn === 'none') this.#ask()
   }
 
   /** In an empty question, the arrow brings back what was asked last. */
@@ -260,23 +265,28 @@ export class AskForm {
 
   #label(): void {
     const isAgain = this.#askedJson !== undefined && this.#askedJson === this.#current
-    setText(this.#submit, this.#isRunning ? 'Stop' : isAgain ? 'Ask again' : 'Ask')
-    this.#submit.classList.toggle('stop', this.#isRunning)
+    setText(this.#submit, STOPS[this.#goesOn] ?? (isAgain ? 'Ask again' : 'Ask'))
+    this.#submit.classList.toggle('stop', this.#goesOn !== 'none')
+    setText(this.#atEscape, this.#goesOn === 'others' ? ' stops following' : ' stops')
   }
 }
+
+/** What the button says that stops a run. */
+const STOPS: Readonly<Partial<Record<GoesOn, string>>> = { own: 'Stop', others: 'Stop for all' }
 
 const isInDialog = (element: EventTarget | null) =>
   element instanceof Element && element.closest('dialog') !== null
 
 const fieldElement = (field: Field) => el('div', 'field', ...field.elements)
 
-function keys(isAlone: boolean): HTMLElement[] {
+/** @param atEscape says what Escape does */
+function keys(isAlone: boolean, atEscape: HTMLElement): HTMLElement[] {
   const key = (name: string) => el('kbd', '', name)
   return isAlone
     ? [
         el('span', '', key('Enter'), ' asks'),
         el('span', '', key('Shift'), ' ', key('Enter'), ' starts a line'),
-        el('span', '', key('Esc'), ' stops'),
+        el('span', '', key('Esc'), atEscape),
       ]
-    : [el('span', '', key('Ctrl'), ' ', key('Enter'), ' asks'), el('span', '', key('Esc'), ' stops')]
+    : [el('span', '', key('Ctrl'), ' ', key('Enter'), ' asks'), el('span', '', key('Esc'), atEscape)]
 }

@@ -36,6 +36,7 @@ export class AskedView {
     const heading = el('h2', 'question', title)
     if (title.length > SCROLLS) heading.tabIndex = 0 // what scrolls must be reachable by keyboard
     const about = [record.program.name, dateInWords(record.askedAt)]
+    if (record.isOthers) about.push('asked in another browser')
     if (turns > 0)
       about.push(`follows up on ${turns === 1 ? 'an earlier answer' : `${turns} earlier answers`}`)
     this.#beside = button('quiet', 'Repeat beside', askBeside)

@@ -19,6 +19,7 @@ const PHASE_OF_END: Readonly<Record<RunEnd['by'], Exclude<RunPhase, 'running' | 
   length: 'incomplete',
   file: 'incomplete',
   lost: 'incomplete',
+  away: 'incomplete',
   unknown: 'incomplete',
   untold: 'stopped',
 }

@@ -110,7 +110,8 @@ export class LaneView {
     this.#truncated = truncated
     setAttribute(this.element, 'data-phase', lookOf(lane, truncated))
     setText(this.#standing, standing(lane, truncated))
-    const isOver = lane.phase === 'stopped' || (lane.phase === 'failed' && !lane.failedAlone)
+    const isOver =
+      lane.phase === 'stopped' || lane.phase === 'cut' || (lane.phase === 'failed' && !lane.failedAlone)
     const { message = '' } = lane
     // The reason for a new attempt stands below, as soon as there is more to say than that.
     const isToldBelow = lane.phase !== 'waiting' && happenings.some((words) => words.endsWith(message))

@@ -18,6 +18,7 @@ export async function recordOf(
   return {
     id,
     isKept: true,
+    isOthers: true,
     program: describe(name) ?? unknownProgram(name, inputs),
     asked: { program: name, inputs },
     askedAt: created_at,

@@ -15,8 +15,8 @@ export type Notice = {
   readonly details?: string
   /** Whether asking again may help. */
   readonly mayAskAgain: boolean
-  /** Whether the service may be reached if it is tried again. */
-  readonly mayTryAgain?: boolean
+  /** What the button says that turns to the service again, where that may help. */
+  readonly tryAgain?: string
 }
 
 /** What is said of a run that no frame has ended, by who ended it. */
@@ -40,7 +40,12 @@ const NOTICES: Readonly<Record<RunEnd['by'], Omit<Notice, 'kind'>>> = {
     message: 'The connection is lost. The run goes on without this page.',
     remedy: 'What it writes meanwhile comes here once there is a connection again.',
     mayAskAgain: false,
-    mayTryAgain: true,
+    tryAgain: 'Try again',
+  },
+  away: {
+    message: 'You no longer follow this run, which somebody else asked. It goes on without this page.',
+    mayAskAgain: false,
+    tryAgain: 'Follow again',
   },
   unknown: {
     message: 'The service does not know this run any longer. What had come until then stays here.',
@@ -49,7 +54,7 @@ const NOTICES: Readonly<Record<RunEnd['by'], Omit<Notice, 'kind'>>> = {
   untold: {
     message: 'Stopped here, but the service could not be told. The run may go on there.',
     mayAskAgain: false,
-    mayTryAgain: true,
+    tryAgain: 'Try again',
   },
   file: { message: 'The file ends before the run does.', mayAskAgain: false },
 }
@@ -100,14 +105,14 @@ export function noticeOfError({ code, message, retryable, request_id, retry_afte
 }
 
 export function noticeElement(
-  { kind, message, remedy, details, mayAskAgain, mayTryAgain }: Notice,
+  { kind, message, remedy, details, mayAskAgain, tryAgain }: Notice,
   askAgain: () => void,
-  tryAgain?: () => void,
+  onTryAgain?: () => void,
 ): HTMLElement {
   const element = el('div', `notice ${kind}`, el('p', 'message', message))
   if (remedy) element.append(el('p', 'remedy', remedy))
   if (details) element.append(el('p', 'details', details))
-  if (mayTryAgain && tryAgain) element.append(button('secondary', 'Try again', tryAgain))
+  if (tryAgain && onTryAgain) element.append(button('secondary', tryAgain, onTryAgain))
   if (mayAskAgain) element.append(button('secondary', 'Ask again', askAgain))
   return element
 }

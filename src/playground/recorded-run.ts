@@ -54,6 +54,10 @@ export class RecordedRun implements ShownRun {
     this.tick()
   }
 
+  dismiss(): void {
+    this.stop()
+  }
+
   leave(): void {}
 }
 

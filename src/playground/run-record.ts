@@ -19,8 +19,8 @@ export type TimedFrame = {
 export type RunEnd = {
   /**
    * Who ended it: the reader, the network, nobody who answered; or the page that showed it, or kept it, or the file. Of
-   * runs that the service keeps: the connection is `lost` and may be made again, the run is `unknown` there by now, or it
-   * was stopped and the service could not be told.
+   * runs that the service keeps: the connection is `lost` and may be made again, whoever looked on at somebody else's run
+   * went `away` from it, the run is `unknown` there by now, or it was stopped and the service could not be told.
    */
   readonly by:
     | 'reader'
@@ -30,6 +30,7 @@ export type RunEnd = {
     | 'length'
     | 'file'
     | 'lost'
+    | 'away'
     | 'unknown'
     | 'untold'
   readonly at: number
@@ -41,6 +42,8 @@ export type RunRecord = {
   readonly id: string
   /** Whether the service keeps it, under this id, so that it can be read on and linked to. */
   readonly isKept?: boolean
+  /** Whether another browser asked it, and this one looks on. */
+  readonly isOthers?: boolean
   /** As it was when it was asked. */
   readonly program: ProgramDescription
   readonly asked: Asked
@@ -51,12 +54,15 @@ export type RunRecord = {
 }
 
 /** Whether a frame ends its run. */
-export function isEnd(frame: TimedFrame | undefined): boolean {
+function isEnd(frame: TimedFrame | undefined): boolean {
   const { type } = frame ? JSON.parse(frame.data) : {}
   return type === 'prediction' || type === 'error'
 }
 
+/** Whether only the page has ended its reading, so that the run itself goes on as far as anybody here knows. */
+export const isLeft = (end: RunEnd | undefined): boolean => end?.by === 'lost' || end?.by === 'away'
+
 /** Whether the service may have more of a run than the record. */
 export function mayGoOn({ isKept = false, frames, end }: RunRecord): boolean {
-  return isKept && !isEnd(frames.at(-1)) && (end === undefined || end.by === 'lost' || end.by === 'length')
+  return isKept && !isEnd(frames.at(-1)) && (end === undefined || isLeft(end) || end.by === 'length')
 }

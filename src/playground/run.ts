@@ -83,9 +83,11 @@ export class Run implements ShownRun {
   }
 
   get record(): RunRecord {
+    const { isOthers = false } = this.#begun
     return {
       id: this.#id,
       isKept: this.#isKept,
+      isOthers,
       program: this.#begun.program,
       asked: this.#begun.asked,
       askedAt: this.#askedAt,
@@ -142,9 +144,27 @@ export class Run implements ShownRun {
     if (this.#isKept) this.#tell()
   }
 
+  /** Tells the service again that it is to stop the run, if it couldn't be told. Never throws: see the record's `end`. */
+  async stopAgain(service: Service): Promise<void> {
+    if (this.#end?.by !== 'untold') return
+    this.#service = service
+    this.#end = { ...this.#end, by: 'reader' }
+    await this.#tell()
+  }
+
+  dismiss(): void {
+    if (!this.#begun.isOthers) {
+      this.stop()
+      return
+    }
+    this.#endBy('away')
+    this.#controller.abort()
+  }
+
   leave(): void {
     this.#isLeft = true
-    this.#controller.abort()
+    const isToBeTold = this.#end?.by === 'reader' && !this.#isKept // once the answer says which run it is
+    if (!isToBeTold) this.#controller.abort()
   }
 
   async #read(

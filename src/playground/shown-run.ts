@@ -20,6 +20,8 @@ export type ShownRun = {
   tick(): void
   /** Ends it here, or shows the end of one that is played. */
   stop(): void
+  /** Called when the reader turns away from it: ends it as `stop` does, but leaves one that somebody else asked to them. */
+  dismiss(): void
   /** Called when it isn't shown any longer. What goes on at the service goes on there. */
   leave(): void
 }

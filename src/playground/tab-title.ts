@@ -22,6 +22,8 @@ function mark({ phase, lanes }: RunState): string {
       return '✓'
     case 'stopped':
       return '■ Stopped:'
+    case 'incomplete':
+      return '✂ Cut:'
     default:
       return '✕ Failed:'
   }

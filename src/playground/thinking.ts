@@ -52,8 +52,16 @@ export class Thinking {
 export function lastWords(text: string): string {
   const end = text.slice(-TAIL)
   const from = text.length > TAIL ? end.search(/\s/) + 1 : 0
-  return end.slice(from).replaceAll(/\s+/g, ' ').trim()
+  return onOneLine(end.slice(from))
 }
 
 /** The beginning of a text on one line. It may end inside a word: the line ends earlier. */
-export const firstWords = (text: string) => text.slice(0, TAIL).replaceAll(/\s+/g, ' ').trim()
+export const firstWords = (text: string) => onOneLine(text.slice(0, TAIL))
+
+/** Without what Markdown marks headings, lists, quotes, strong words and code with: there is no room for these. */
+const onOneLine = (text: string) =>
+  text
+    .replaceAll(/^\s*(?:#{1,6}|[-*+>])\s+/gm, '')
+    .replaceAll(/\*\*|`+/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()

@@ -6,6 +6,7 @@ import {
   type Look,
   lookOf,
   nameOf,
+  type RunPhase,
   type RunState,
   seconds,
 } from '../client/index.ts'
@@ -28,7 +29,11 @@ const SOMETIMES: readonly (readonly [Look, string])[] = [
   ['without', 'failed alone'],
   ['failed', 'failed'],
   ['stopped', 'stopped'],
+  ['cut', 'cut'],
 ]
+
+/** What the total is called, where that isn't the run's phase. */
+const TOTALS: Readonly<Partial<Record<RunPhase, string>>> = { done: 'total', incomplete: 'cut after' }
 
 export type TimelineOptions = { readonly prices?: Prices | undefined; readonly least?: number }
 
@@ -65,10 +70,7 @@ export class Timeline {
     if (this.#rows.size !== state.lanes.length) this.#addRows(state.lanes)
     const end = state.endedAt ?? now
     const total = Math.max(end - state.startedAt, 1)
-    setText(
-      this.#total,
-      `${state.phase === 'running' ? 'running' : state.phase === 'done' ? 'total' : state.phase} ${seconds(total)}`,
-    )
+    setText(this.#total, `${TOTALS[state.phase] ?? state.phase} ${seconds(total)}`)
     setAttribute(this.#total, 'data-phase', state.phase)
     this.#showScale(
       state.phase === 'running'

@@ -17,6 +17,8 @@ const HEAD = {
   at: '2026-11-30T03:17:29.239Z',
 } as const
 
+const DESCRIPTION = { name: 'a', inputs: {}, input_types: {}, outputs: {}, predictors: [] }
+
 const TOKEN: RecordedFrame = {
   at: 3,
   frame: { type: 'token', predictor: 'ask', field: 'answer', chunk: 'so 漢\ud83d\n', is_last: false },
@@ -98,23 +100,38 @@ for (const [name, text, message] of [
     file({ ...HEAD, description: { predictors: [{ predictor: 'a', fields: [1] }] } }),
     'Line 1 describes no program.',
   ],
+  [
+    'a description without inputs',
+    file({ ...HEAD, description: { ...DESCRIPTION, inputs: { required: 1, properties: { a: {} } } } }),
+    'Line 1 describes no program.',
+  ],
+  [
+    'prices that are no numbers',
+    file({ ...HEAD, description: { ...DESCRIPTION, prices: { small: { input: '1' } } } }),
+    'Line 1 describes no program.',
+  ],
   ['no JSON in the middle', `${file(HEAD, TOKEN)}oops\n${file(END)}`, 'Line 3 has no time of a frame.'],
   ['a negative time', file(HEAD, { ...TOKEN, at: -1 }), 'Line 2 has no time of a frame.'],
   ['no frame', file(HEAD, { at: 1 }), 'Line 2 has no frame.'],
   [
     'a token without text',
     frameLine({ ...TOKEN.frame, chunk: 1 }),
-    'Line 3 has a token frame whose chunk is missing or wrong.',
+    'Line 3 has a frame of type token whose chunk is missing or wrong.',
+  ],
+  [
+    'an error of no request',
+    frameLine({ type: 'error', code: 'internal', message: 'No.', retryable: false }),
+    'Line 3 has a frame of type error whose request_id is missing or wrong.',
   ],
   [
     'a reset that keeps nobody',
     frameLine({ type: 'reset', keep: [null] }),
-    'Line 3 has a reset frame whose keep is missing or wrong.',
+    'Line 3 has a frame of type reset whose keep is missing or wrong.',
   ],
   [
     'notes that are no texts',
     frameLine({ ...END.frame, truncated: [{}] }),
-    'Line 3 has a prediction frame whose truncated is missing or wrong.',
+    'Line 3 has a frame of type prediction whose truncated is missing or wrong.',
   ],
   ['two runs', file(HEAD, END, HEAD, END), "Line 3 comes after the run's end in line 2."],
 ] as const) {

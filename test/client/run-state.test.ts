@@ -176,10 +176,7 @@ test('an error fails its lane and stops the others; finished text stays', () => 
 
 test('a run that was stopped or cut says so, and nothing changes it after', () => {
   const state = endRun(fold([token('a.x', 'x', 'ye')]), 'incomplete', 9)
-  assert.deepEqual(
-    [state.phase, phases(state), state.endedAt],
-    ['incomplete', ['stopped', 'stopped', 'stopped'], 9],
-  )
+  assert.deepEqual([state.phase, phases(state), state.endedAt], ['incomplete', ['cut', 'cut', 'cut'], 9])
   assert.equal(endRun(state, 'stopped', 10), state)
 })
 

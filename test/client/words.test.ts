@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
   elapsed,
+  endRun,
   type Frame,
   isJson,
   type Lane,
@@ -54,6 +55,14 @@ test('a lane’s phase in words', () => {
   const [failed, unreached] = lanesAfter({ type: 'error', predictor: 'read', ...error }) as [Lane, Lane]
   assert.deepEqual([standing(failed), standing(unreached)], ['failed', 'not run'])
   assert.deepEqual([lookOf(failed), lookOf(unreached)], ['failed', 'pending'])
+  const cut = endRun(startRun({ predictors }, 0), 'incomplete', 1).lanes
+  assert.deepEqual(
+    [cut.map((lane) => standing(lane)), cut.map((lane) => lookOf(lane))],
+    [
+      ['cut', 'nothing came'],
+      ['cut', 'pending'],
+    ],
+  )
   const alone = first({ type: 'status', phase: 'failed', module: 'read', message: 'No.' })
   assert.equal(standing(alone), 'failed: the run goes on without it')
 })

@@ -77,6 +77,14 @@ test('no line is wider than it may be, and every letter is there', () => {
       assert.ok(lines.every((line) => stringWidth(line) <= columns))
       assert.equal(letters(lines.join('')), letters(source))
     }),
+    {
+      examples: [
+        ['> \t\ta', 10],
+        ['> > > > > > a', 10],
+        ['123456789. a', 10],
+        [' \t- \t\ta', 14],
+      ],
+    },
   )
 })
 

@@ -24,7 +24,7 @@ async function setUp(
   t.after(() => upstream.close())
   const env = { OPENAI_BASE_URL: upstream.url, ...more }
   const [first, second] = await Promise.all([ServerProcess.start(t, env), ServerProcess.start(t, env)])
-  return { url: await startNginx(t, [first.url, second.url], silence), first, second, upstream }
+  return { url: await startNginx(t, [first.url, second.url], { silence }), first, second, upstream }
 }
 
 const post = (url: string, body: object, path = '/v1/stream', init: RequestInit = {}) =>

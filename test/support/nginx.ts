@@ -13,19 +13,23 @@ const shipped = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url)
  * Starts it on a free port; it is killed when the test ends.
  *
  * @param instances addresses of two, in the order in which they get the first requests
- * @param silence how long an instance may be silent, in words of nginx
- * @returns its own address, once it listens
+ * @param options.path the one under which they are, without a slash at its end: the root if there is none
+ * @param options.silence how long an instance may be silent, in words of nginx
+ * @returns its own address and that path, once it listens
  */
 export async function startNginx(
   t: TestContext,
   instances: readonly [string, string],
-  silence = '60s',
+  {
+    path = '',
+    silence = '60s',
+  }: { readonly path?: string | undefined; readonly silence?: string | undefined } = {},
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-nginx-'))
   chmodSync(folder, 0o755) // started by root, its workers are another user's, and keep long bodies in it
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, configuration(folder, port, instances, silence))
+  writeFileSync(file, configuration({ folder, port, instances, path, silence }))
   const child = spawn('/usr/sbin/nginx', ['-c', file, '-g', 'daemon off;'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -36,7 +40,7 @@ export async function startNginx(
     if (child.exitCode === null) await once(child, 'exit')
     rmSync(folder, { recursive: true })
   })
-  const url = `http://127.0.0.1:${port}`
+  const url = `http://127.0.0.1:${port}${path}`
   // Nothing tells of the moment. A request would take the turn of the first one of the test.
   while (!(await listens(port))) {
     if (child.exitCode !== null) throw new Error(`nginx ended: ${said()}`)
@@ -44,8 +48,16 @@ export async function startNginx(
   return url
 }
 
+type Setting = {
+  readonly folder: string
+  readonly port: number
+  readonly instances: readonly string[]
+  readonly path: string
+  readonly silence: string
+}
+
 /** What is shipped, but for addresses and places. Fails if one of them isn't in it. */
-function configuration(folder: string, port: number, instances: readonly string[], silence: string): string {
+function configuration({ folder, port, instances, path, silence }: Setting): string {
   let text = shipped
   const replace = (from: string, to: string) => {
     if (!text.includes(from)) throw new Error(`deploy/nginx.conf has no '${from}'`)
@@ -58,6 +70,13 @@ function configuration(folder: string, port: number, instances: readonly string[
   // One worker, since each counts for itself whose turn it is.
   replace('worker_processes auto;', 'worker_processes 1;')
   for (const [index, url] of instances.entries()) replace(`tributary-${index + 1}:8000`, new URL(url).host)
+  if (path === '') return text
+  for (const location of ['/', '/v1/']) {
+    replace(
+      `location ${location} {\n      proxy_pass http://tributary;`,
+      `location ${path}${location} {\n      proxy_pass http://tributary${location};`,
+    )
+  }
   return text
 }
 

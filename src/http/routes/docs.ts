@@ -53,6 +53,7 @@ export async function docsRoutes(app: FastifyInstance, document: ReturnType<type
     })
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
+      indexPrefix: '.', // a proxy may have put all of this under a path
       uiConfig: { layout: 'BaseLayout' }, // without a bar that asks for another document
       theme: {
         title: 'The API of Tributary',

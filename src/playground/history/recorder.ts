@@ -1,7 +1,7 @@
 /** Keeps a run in the history while it goes on, so that a page that goes away in the middle leaves what came until then. */
 import { outputsOf, type RunState } from '../../client/index.ts'
 import { askedInWords } from '../asked-words.ts'
-import type { RunEnd, RunRecord } from '../run-record.ts'
+import { isLeft, type RunEnd, type RunRecord } from '../run-record.ts'
 import type { ShownRun } from '../shown-run.ts'
 import { MOST_CHARS_OF_RUN, type RunEntry, type RunStore } from './run-store.ts'
 
@@ -13,7 +13,8 @@ const MOST_MS = 500
 const MOST_SEARCHED = 20_000
 
 /**
- * Keeps a run until it is over. Nothing is kept before its first frame.
+ * Keeps a run until it is over. Nothing is kept of one that has neither a frame nor an id at the service: it may be
+ * refused.
  *
  * @param keptBefore how many of its frames are kept already
  * @returns settles when all of it is kept, or nothing more can be: browsers may be set to store nothing, or be full
@@ -32,7 +33,7 @@ export async function keepRun(store: RunStore, run: ShownRun, keptBefore = 0): P
     if (fits.length < fresh.length) cut ??= { by: 'length', at: fits.at(-1)?.at ?? run.now }
     const from = kept
     kept = record.frames.length
-    if (kept === 0) return
+    if (kept === 0 && !record.isKept) return
     const entry = { ...entryOf(run), chars: Math.min(chars, MOST_CHARS_OF_RUN) }
     await store.save(cut ? { ...entry, end: cut } : entry, from, fits)
     if (folding.state.phase === 'running') return
@@ -65,7 +66,7 @@ function entryOf({ record, folding }: ShownRun): Omit<RunEntry, 'chars'> {
 }
 
 function standingOf({ isKept, end }: RunRecord, { phase }: RunState): string {
-  const isOnHere = phase === 'running' || end?.by === 'lost'
+  const isOnHere = phase === 'running' || isLeft(end)
   if (!isOnHere) return phase
   return isKept ? 'running' : 'cut'
 }

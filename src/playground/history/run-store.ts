@@ -44,8 +44,8 @@ export class RunStore {
     const entry: RunEntry | undefined = await this.#read((entries) => entries.get(id))
     if (!entry) return undefined
     const pieces: Piece[] = await this.#read((_, pieces) => pieces.getAll(ofRun(id)))
-    const { isKept = false, program, asked, askedAt, end } = entry
-    return { id, isKept, program, asked, askedAt, end, frames: joined(pieces) }
+    const { isKept = false, isOthers = false, program, asked, askedAt, end } = entry
+    return { id, isKept, isOthers, program, asked, askedAt, end, frames: joined(pieces) }
   }
 
   /** Keeps an entry, in place of the last of this id, and more frames of its run. */
