@@ -8,6 +8,9 @@ import { LogUnavailable } from '../log.ts'
 /** Longer than any command blocks. Without it, a command to a server that hangs waits for ever. */
 const SOCKET_TIMEOUT_MS = 6_000
 
+/** Milliseconds between attempts to connect, at most. */
+export const LONGEST_WAIT_MS = 1_000
+
 /** A command and its arguments. */
 export type Command = readonly string[]
 
@@ -111,7 +114,7 @@ function addressOf(url: string) {
   const socket = {
     socketTimeout: SOCKET_TIMEOUT_MS,
     connectTimeout: 5_000,
-    reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, 1_000),
+    reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, LONGEST_WAIT_MS),
   }
   if (protocol !== 'unix:') return { url, socket }
   const credentials = {

@@ -4,11 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Connection } from './connection.ts'
-import { Refused } from './connection.ts'
+import { LONGEST_WAIT_MS, Refused } from './connection.ts'
 import { OWNERS, VERSIONS, workKey } from './keys.ts'
 
-/** Milliseconds between renewals, and between looks for what was left behind. */
+/** Milliseconds between renewals: a second, or a third of a shorter lease. */
 const RENEW_MS = 1_000
+/** Milliseconds between looks for what was left behind. */
 const SCAN_MS = 500
 /** Leases of a version that nobody here knows have to have been left for so long: a deploy may be under way. */
 const FOREIGN_LEASES = 6
@@ -50,10 +51,13 @@ export class Leases {
   /** Up to where the leases of each version have been looked at. */
   readonly #lookedAt = new Map<string, string>()
   #isScanning = false
+  #renewedAt = performance.now()
+  /** Until when nothing is taken from others. */
+  #sparesUntil = 0
 
   constructor(options: LeasesOptions) {
     this.#options = options
-    this.#repeat(RENEW_MS, () => this.#renew())
+    this.#repeat(Math.min(RENEW_MS, options.leaseMs / 3), () => this.renew())
   }
 
   /** Looks for runs whose owners are gone, from now on. */
@@ -137,9 +141,13 @@ export class Leases {
     ])
   }
 
-  /** Reading what is pending at this process renews it, lists it, and takes nothing from anybody else. */
-  async #renew(): Promise<void> {
-    const { connection, me, fingerprints, onRenewed } = this.#options
+  /**
+   * Renews what this process holds. Reading what is pending renews it, lists it, and takes nothing from anybody else.
+   *
+   * @throws LogUnavailable; Refused
+   */
+  async renew(): Promise<void> {
+    const { connection, me, fingerprints, leaseMs, onRenewed } = this.#options
     const held = await Promise.all(
       fingerprints.map(async (fingerprint): Promise<Lease[]> => {
         const key = workKey(fingerprint)
@@ -158,7 +166,22 @@ export class Leases {
         }
       }),
     )
+    const now = performance.now()
+    // Others may have had no Redis either: all leases have run out, and their owners live. They get time to come back.
+    if (this.#isLate(now)) this.#sparesUntil = now + LONGEST_WAIT_MS + leaseMs
+    this.#renewedAt = now
     await onRenewed(held.flat())
+  }
+
+  /** Whether this process couldn't renew for so long that leases may have run out. */
+  #isLate(now: number): boolean {
+    return now - this.#renewedAt > this.#options.leaseMs / 2
+  }
+
+  /** Whether a lease that has run out says that its owner is gone. */
+  #canTell(): boolean {
+    const now = performance.now()
+    return !this.#isLate(now) && now >= this.#sparesUntil
   }
 
   async #scan(): Promise<void> {
@@ -188,6 +211,7 @@ export class Leases {
     const key = workKey(fingerprint)
     try {
       for (let command = 0; command < COMMANDS; command++) {
+        if (!this.#canTell()) return
         const from = this.#lookedAt.get(fingerprint) ?? BEGINNING
         const [next, entries] = await connection.send<[string, [string, string[]][]]>(
           ...['XAUTOCLAIM', key, OWNERS, me, String(ms), from, 'COUNT', String(COUNT)],

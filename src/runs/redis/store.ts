@@ -373,6 +373,7 @@ export class RedisStore implements RunStore {
     clearTimeout(this.#cutTimer)
     this.#cutTimer = undefined
     for (const { own } of this.#held.values()) own?.writer.doubt()
+    this.#leases.renew().catch(() => {}) // the next time, then
   }
 
   #isGone(cause: Error): void {
