@@ -45,16 +45,16 @@ async function answering(t: TestContext) {
     else exchange.answer({ reasoning: 'r', answer: 'told anew' })
     isFirst = false
   })
-  const [owner, other] = await Promise.all(
+  const services = await Promise.all(
     users.map(async (user) => {
       await user.letIn()
       return Service.start(t, { script, env: { REDIS_URL: user.url, RUN_LEASE_MS: String(LEASE_MS) } })
     }),
   )
-  const reader = await RunReader.post((owner as Service).url, { question: 'Why?' })
+  const reader = await RunReader.post(services[0]?.url as string, { question: 'Why?' })
   const exchange = (await promise).delta(`${BEGUN}begun`)
   await reader.until('begun')
-  return { redis, users, other: other as Service, reader, exchange }
+  return { redis, users, services, reader, exchange }
 }
 
 /** Waits until nobody has renewed the one lease there is for as long as it lasts. */
@@ -69,7 +69,7 @@ const renewals = async (redis: Redis): Promise<number> =>
   Number(/cmdstat_xreadgroup:calls=(\d+)/.exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0)
 
 test('who is back first takes no run from an owner that is back a little later', async (t) => {
-  const { redis, users, other, reader, exchange } = await answering(t)
+  const { redis, users, services, reader, exchange } = await answering(t)
   const [owner, first] = users
   await Promise.all(users.map((user) => user.cutOff()))
   await leaseIsOver(redis)
@@ -83,5 +83,21 @@ test('who is back first takes no run from an owner that is back a little later',
   exchange.delta(` and over${COMPLETED}`).finish()
   assert.ok(await reader.until())
   assert.deepEqual(fold(reader.frames).end, { reasoning: 'r', answer: 'begun and over' })
-  assert.equal((await stateOf(other.url, reader.id)).attempt, 1)
+  assert.equal((await stateOf(services[1]?.url as string, reader.id)).attempt, 1)
+})
+
+test('a run that was erased while its owner had no Redis stays erased', async (t) => {
+  const { redis, users, services, reader, exchange } = await answering(t)
+  const [owner] = users
+  await owner.cutOff()
+  assert.equal((await fetch(`${services[1]?.url}/v1/runs/${reader.id}`, { method: 'DELETE' })).status, 204)
+  // Its log is there for a while yet, for those who were reading it.
+  while ((await redis.command('EXISTS', `tributary:{0}:run:${reader.id}`)) === '1');
+  await owner.letIn()
+  await exchange.closed
+  assert.ok(exchange.wasAborted, 'the owner has stopped')
+  await reader.until()
+  for (const instance of services) {
+    assert.equal((await fetch(`${instance.url}/v1/runs/${reader.id}`)).status, 404)
+  }
 })

@@ -7,6 +7,9 @@ const PREFIX = 'tributary:{0}:'
 /** The log of a run: a stream. */
 export const runKey = (id: string) => `${PREFIX}run:${id}`
 
+/** Says that somebody has had a run forgotten, for as long as it could still be under way. */
+export const erasedKey = (id: string) => `${PREFIX}erased:${id}`
+
 /** The runs of one version of a program that are under way: a stream, whose pending entries are their leases. */
 export const workKey = (fingerprint: string) => `${PREFIX}work:${fingerprint}`
 

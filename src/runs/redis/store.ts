@@ -26,13 +26,15 @@ import {
   type StreamEntry,
 } from './codec.ts'
 import { Connection, Refused } from './connection.ts'
-import { EPOCH, idempotencyKey, newestKey, runKey } from './keys.ts'
+import { EPOCH, erasedKey, idempotencyKey, newestKey, runKey } from './keys.ts'
 import { type Lease, Leases } from './leases.ts'
 import { take, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
 
 /** Milliseconds that the end of a run that is to be forgotten can still be read. */
 const ERASED_MS = 5_000
+/** Milliseconds that a log is held after its end: a replica that takes the server's place may not have got that far. */
+const SETTLED_MS = 5_000
 /** Milliseconds that the mark is kept by which an emptied server is known. */
 const EPOCH_MS = 7 * 24 * 3_600_000
 
@@ -63,6 +65,8 @@ type Own = {
   opening: Opening
   /** The mark of the server that has the run: one that has been emptied has another. */
   epoch: string
+  /** When it was last known that nobody else could have ended it, in milliseconds since 1970. */
+  heldAt: number
 }
 
 export class RedisStore implements RunStore {
@@ -73,6 +77,8 @@ export class RedisStore implements RunStore {
   readonly #watch: Watch
   readonly #leases: Leases
   readonly #held = new Map<string, Held>()
+  /** Those that this process has just ended. */
+  readonly #ended = new Map<string, Own>()
   #adopter: Adopter | undefined
   /** The runs that are just being begun or taken over here. */
   readonly #busy = new Set<string>()
@@ -173,6 +179,7 @@ export class RedisStore implements RunStore {
       await this.#connection.transaction([
         eraseCommand(id, attemptOf(top) + 1),
         ['PEXPIRE', runKey(id), String(ERASED_MS)],
+        ['SET', erasedKey(id), '1', 'PX', String(this.#keepMs)],
         ...(key === undefined ? [] : [['UNLINK', idempotencyKey(key)]]),
       ])
       this.#held.delete(id)
@@ -235,6 +242,8 @@ export class RedisStore implements RunStore {
       onEnd: async () => {
         held.own = undefined
         this.#dropUnread(held)
+        own.heldAt = Date.now()
+        this.#ended.set(tail.id, own)
         await this.#finish(tail.id, own.opening)
       },
       onLost: () => {
@@ -250,7 +259,7 @@ export class RedisStore implements RunStore {
       },
       onMissing: () => this.#rewrite(own),
     })
-    const own: Own = { writer, opening, epoch }
+    const own: Own = { writer, opening, epoch, heldAt: Date.now() }
     held.own = own
     return writer
   }
@@ -299,21 +308,29 @@ export class RedisStore implements RunStore {
     const held = new Set(leases.map(({ work }) => work))
     for (const { own } of this.#held.values()) {
       if (!own) continue
-      if (held.has(own.opening.work)) own.writer.flush()
-      else own.writer.doubt() // somebody has taken it over, or the server has been emptied
+      if (held.has(own.opening.work)) {
+        own.heldAt = Date.now()
+        own.writer.flush()
+      } else {
+        own.writer.doubt() // somebody has taken it over, or the server has lost it
+      }
     }
     // What was left half done, such as a claim that was refused.
     for (const lease of leases) await this.#claim(lease)
+    for (const [id, { heldAt }] of this.#ended) {
+      if (Date.now() - heldAt > SETTLED_MS) this.#ended.delete(id)
+    }
   }
 
   /** Goes on with a run whose owner is gone. */
   async #claim(lease: Lease): Promise<void> {
-    if (this.#busy.has(lease.run) || this.#held.get(lease.run)?.own) return
-    this.#busy.add(lease.run)
+    const { run } = lease
+    if (this.#busy.has(run) || this.#held.get(run)?.own || this.#ended.has(run)) return
+    this.#busy.add(run)
     try {
       await this.#goOn(lease)
     } finally {
-      this.#busy.delete(lease.run)
+      this.#busy.delete(run)
     }
   }
 
@@ -373,6 +390,8 @@ export class RedisStore implements RunStore {
     clearTimeout(this.#cutTimer)
     this.#cutTimer = undefined
     for (const { own } of this.#held.values()) own?.writer.doubt()
+    // Where it fails, somebody has been faster, or Redis is gone again.
+    for (const { writer } of this.#ended.values()) writer.confirm().catch(() => {})
     this.#leases.renew().catch(() => {}) // the next time, then
   }
 
@@ -405,13 +424,13 @@ export class RedisStore implements RunStore {
   }
 
   /**
-   * Gives a server that has been emptied a run that it had.
+   * Gives a server a run that it has lost.
    *
    * @returns false where the run has been erased, or has expired
    */
   async #rewrite(own: Own): Promise<boolean> {
     const epoch = await this.#epoch()
-    if (epoch === own.epoch) return false
+    if (epoch === own.epoch && (await this.#isForgotten(own))) return false
     const { fingerprint, key } = own.opening
     const { id, header } = own.writer.tail
     const work = await this.#leases.take(fingerprint, id)
@@ -426,6 +445,12 @@ export class RedisStore implements RunStore {
     own.opening = opening
     own.epoch = epoch
     return true
+  }
+
+  /** Whether a run that isn't there is to be gone: somebody has had it erased, or has ended it long ago. */
+  async #isForgotten({ writer, heldAt }: Own): Promise<boolean> {
+    if (Date.now() - heldAt > this.#options.retentionMs) return true
+    return (await this.#connection.send<number>('EXISTS', erasedKey(writer.tail.id))) === 1
   }
 }
 
