@@ -1,8 +1,7 @@
 /** A replica takes the place of a Redis that had acknowledged more than the replica ever got. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import test, { type TestContext } from 'node:test'
+import { freePort } from '../support/free-port.ts'
 import { Redis } from '../support/redis.ts'
 import { fold, RunReader, stateOf } from '../support/run-reader.ts'
 import { Service } from '../support/service.ts'
@@ -13,14 +12,6 @@ const COMPLETED = '\n\n[[ ## completed ## ]]'
 /** Where a run is lost, nothing comes to wait for. */
 const WITHIN = { timeout: 30_000 }
 const OVER = { reasoning: 'r', answer: 'begun and over' }
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 /** Redis and its replica, and two instances whose answers the test writes. */
 async function replicated(t: TestContext) {

@@ -25,7 +25,7 @@ import {
   openingOf,
   type StreamEntry,
 } from './codec.ts'
-import { Connection, Refused } from './connection.ts'
+import { Connection, Refused, WrongServer } from './connection.ts'
 import { EPOCH, erasedKey, idempotencyKey, newestKey, runKey } from './keys.ts'
 import { type Lease, Leases } from './leases.ts'
 import { take, Watch } from './watch.ts'
@@ -108,7 +108,7 @@ export class RedisStore implements RunStore {
   }
 
   get isAvailable(): boolean {
-    return this.#connection.isUp
+    return this.#connection.isUsable
   }
 
   serve(adopter: Adopter): void {
@@ -398,9 +398,8 @@ export class RedisStore implements RunStore {
   #isGone(cause: Error): void {
     if (!this.#isAway) {
       const why = cause.message || (cause as NodeJS.ErrnoException).code || cause.name
-      this.#options.log(
-        `Redis can't be reached (${why}): no resumable run begins, and those of other instances can't be read.`,
-      )
+      const what = cause instanceof WrongServer ? why : `Redis can't be reached (${why}).`
+      this.#options.log(`${what} No resumable run begins, and those of other instances can't be read.`)
     }
     this.#isAway = true
     // Readers of runs of other processes had better ask one that can be reached.
