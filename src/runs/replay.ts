@@ -1,7 +1,8 @@
 /** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
 import type { Frame, ResetFrame, TokenFrame } from '../core/frame.ts'
 import { type CallName, callKey } from '../core/memory.ts'
-import { type Entry, type KeptResult, unpacked } from './entry.ts'
+import { type KeptResult, unpacked } from './entry.ts'
+import type { Tail } from './tail.ts'
 
 /**
  * The frames in short: a token frame for each field, and nothing that is void.
@@ -68,10 +69,10 @@ export type Replay = {
   readonly kept: readonly CallName[]
 }
 
-export function replayOf(entries: readonly Entry[]): Replay {
-  const results = resultsIn(entries)
+export function replayOf(tail: Tail): Replay {
+  const results = resultsIn(tail)
   const said = new Set(
-    snapshot(entries.flatMap(({ packed }) => unpacked(packed))).flatMap((frame) =>
+    snapshot(tail.frames()).flatMap((frame) =>
       frame.type === 'token' || frame.type === 'value' ? [callKey(frame.predictor, frame.call)] : [],
     ),
   )
@@ -81,12 +82,12 @@ export function replayOf(entries: readonly Entry[]): Replay {
   return { results, kept }
 }
 
-function resultsIn(entries: readonly Entry[]): KeptResult[] {
+function resultsIn({ entries, header }: Tail): KeptResult[] {
   const results = new Map<string, KeptResult>()
   for (const entry of entries) {
     // Only where a reset can be: these are thousands.
     const resets = entry.packed.includes('"reset"')
-      ? unpacked(entry.packed).filter((frame) => frame.type === 'reset')
+      ? unpacked(entry.packed, header.lanes).filter((frame) => frame.type === 'reset')
       : []
     for (const { keep } of resets) {
       const kept = new Set(keep.map(({ predictor, call }) => callKey(predictor, call)))

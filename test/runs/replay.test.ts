@@ -12,6 +12,12 @@ import { replayOf, snapshot } from '../../src/runs/replay.ts'
 import { Tail } from '../../src/runs/tail.ts'
 import { fold } from '../support/run-reader.ts'
 
+/** Some of those that its runs have. */
+const LANES = [
+  ['ideas.brainstorm', 'a'],
+  ['compose', 'b'],
+] as const
+
 const HEADER = {
   program: 'p',
   inputs: {},
@@ -20,6 +26,7 @@ const HEADER = {
   requestId: 'request-1',
   principal: undefined,
   digest: '',
+  lanes: LANES,
 }
 
 /** Any text, halves of surrogate pairs included. */
@@ -124,7 +131,9 @@ function rest(frames: readonly Frame[]) {
 test('frames come back from a log as they were, byte for byte', () => {
   fc.assert(
     fc.property(frames, (frames) => {
-      assert.equal(JSON.stringify(unpacked(packed(frames))), JSON.stringify(frames))
+      for (const lanes of [undefined, LANES, LANES.slice(1)]) {
+        assert.equal(JSON.stringify(unpacked(packed(frames, lanes), lanes)), JSON.stringify(frames))
+      }
     }),
   )
 })
@@ -290,7 +299,7 @@ test('entries that are written together, and again in other pieces, are read as 
             string,
             ...string[],
           ]
-          const entry = entryOf([id, fields] satisfies StreamEntry, copy.position)
+          const entry = entryOf([id, fields] satisfies StreamEntry, copy.position, LANES)
           if (entry) copy.append(entry)
           at = from + next.length
           if (batch.length < next.length) {
@@ -323,7 +332,7 @@ test('a call whose text is void is made again, and one that said nothing isn’t
   const tail = new Tail('run', HEADER)
   tail.append(nextEntry(tail, 1, [token('one')], [result('one')]))
   tail.append(nextEntry(tail, 1, [token('two')], [result('two'), result('silent')]))
-  assert.deepEqual(replayOf(tail.entries), {
+  assert.deepEqual(replayOf(tail), {
     results: [result('one'), result('two'), result('silent')],
     kept: [
       { predictor: 'one', call: 1 },
@@ -331,7 +340,7 @@ test('a call whose text is void is made again, and one that said nothing isn’t
     ],
   })
   tail.append(nextEntry(tail, 1, [{ type: 'reset', keep: [{ predictor: 'two', call: 1 }] }], []))
-  assert.deepEqual(replayOf(tail.entries), {
+  assert.deepEqual(replayOf(tail), {
     results: [result('two')],
     kept: [{ predictor: 'two', call: 1 }],
   })

@@ -1,6 +1,6 @@
 /** Entries of a run's log as entries of a stream, and back. */
 import type { Frame } from '../../core/frame.ts'
-import { type Entry, firstOf, type KeptResult, packed, unpacked } from '../entry.ts'
+import { type Entry, firstOf, type KeptResult, type Lanes, packed, unpacked } from '../entry.ts'
 import type { RunHeader } from '../header.ts'
 import { type Position, positionOf, written } from '../position.ts'
 import { type Command, Refused } from './connection.ts'
@@ -85,9 +85,14 @@ export function endCommand(id: string, attempt: number, frames: readonly Frame[]
 /**
  * @param before what the reader has already. A server that had lost writes may have got them again, together with newer
  *   ones: then some of the entry's frames are known
+ * @param lanes of the run's header
  * @returns undefined for the first entry
  */
-export function entryOf([id, fields]: StreamEntry, before: Position): Entry | undefined {
+export function entryOf(
+  [id, fields]: StreamEntry,
+  before: Position,
+  lanes: Lanes | undefined,
+): Entry | undefined {
   const at = positionOf(id)
   if (!at || id === OPENING_ID) return undefined
   const values = valuesOf(fields)
@@ -102,8 +107,8 @@ export function entryOf([id, fields]: StreamEntry, before: Position): Entry | un
   }
   const known = before.attempt === at.attempt ? before.count - firstOf(entry) + 1 : 0
   if (known <= 0 || known > entry.frames) return entry
-  const rest = unpacked(entry.packed).slice(known)
-  return { ...entry, frames: rest.length, packed: packed(rest) }
+  const rest = unpacked(entry.packed, lanes).slice(known)
+  return { ...entry, frames: rest.length, packed: packed(rest, lanes) }
 }
 
 /** Whether a run is over that has this last entry. */
