@@ -21,7 +21,13 @@ export type Entry = {
 }
 
 /** How a call ended, for whoever goes on with the run. */
-export type KeptResult = CallName & Result & { /** Of its inputs. */ readonly hash: string }
+export type KeptResult = CallName &
+  Result & {
+    /** Of its inputs. */
+    readonly hash: string
+    /** Values that the log has as the text of the call's lanes. Here they are null. */
+    readonly said?: readonly string[]
+  }
 
 /** The number of an entry's first event in its attempt. */
 export const firstOf = ({ at, frames, endedAt }: Entry): number =>

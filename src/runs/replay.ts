@@ -2,6 +2,7 @@
 import type { Frame, ResetFrame, TokenFrame } from '../core/frame.ts'
 import { type CallName, callKey } from '../core/memory.ts'
 import { type KeptResult, unpacked } from './entry.ts'
+import { wholeResult } from './said-values.ts'
 import type { Tail } from './tail.ts'
 
 /**
@@ -70,11 +71,16 @@ export type Replay = {
 }
 
 export function replayOf(tail: Tail): Replay {
-  const results = resultsIn(tail)
-  const said = new Set(
-    snapshot(tail.frames()).flatMap((frame) =>
-      frame.type === 'token' || frame.type === 'value' ? [callKey(frame.predictor, frame.call)] : [],
-    ),
+  const said = new Map<string, Map<string, string>>()
+  for (const frame of snapshot(tail.frames())) {
+    if (frame.type !== 'token' && frame.type !== 'value') continue
+    const key = callKey(frame.predictor, frame.call)
+    const texts = said.get(key) ?? new Map<string, string>()
+    if (frame.type === 'token') texts.set(frame.field, frame.chunk)
+    said.set(key, texts)
+  }
+  const results = resultsIn(tail).flatMap(
+    (result) => wholeResult(result, said.get(callKey(result.predictor, result.call))) ?? [],
   )
   const kept = results
     .filter(({ predictor, call }) => said.has(callKey(predictor, call)))

@@ -246,7 +246,7 @@ export class ResumableRuns {
     const onLost = () => run.abort(asRunError(log.lost.reason))
     if (log.lost.aborted) onLost()
     else log.lost.addEventListener('abort', onLost, { once: true })
-    const over = record(run, log, { maxSize, takeResults: () => memory?.takeNew() ?? [] })
+    const over = record(run, log, { maxSize, takeResults: memory && (() => memory.takeNew()) })
       .then(() => run.finished)
       .then((error) => {
         this.#own.delete(id)

@@ -47,14 +47,25 @@ export function openingOf([, fields]: StreamEntry): Opening {
 /** Writes entries of one owner that follow each other as one. */
 export function appendCommand(id: string, entries: readonly Entry[]): Command {
   const last = entries.at(-1) as Entry
-  const frames = `[${entries.map(({ packed }) => packed.slice(1, -1)).join(',')}]`
   const count = entries.reduce((sum, entry) => sum + entry.frames, 0)
   const results = entries.flatMap((entry) => entry.results)
   return [
-    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'n', String(count), 'f', frames],
+    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'n', String(count), 'f', joined(entries)],
     ...(results.length > 0 ? ['r', JSON.stringify(results)] : []),
     ...(last.endedAt === undefined ? [] : ['e', String(last.endedAt)]),
   ]
+}
+
+/** The frames of entries, packed. Most are a single token, in the lane of the one before: that isn't named again. */
+function joined(entries: readonly Entry[]): string {
+  let lane: string | undefined
+  const pieces = entries.map(({ packed, frames }) => {
+    const [own] = /^\[\d+,/.exec(packed) ?? []
+    const piece = packed.slice(own !== undefined && own === lane ? own.length : 1, -1)
+    lane = frames === 1 ? own : undefined
+    return piece
+  })
+  return `[${pieces.join(',')}]`
 }
 
 /** Says that a run has a new owner: from now on, nothing of an earlier one is accepted. */
