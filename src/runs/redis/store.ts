@@ -4,35 +4,18 @@
  * server accepts nothing of an earlier owner.
  */
 import { randomBytes } from 'node:crypto'
-import { RunError } from '../../core/errors.ts'
 import type { Frame } from '../../core/frame.ts'
-import { errorFrame } from '../../core/streamify.ts'
 import type { RunHeader } from '../header.ts'
 import { type Adopter, LogUnavailable, type Opened, type OwnLog, type RunStore } from '../log.ts'
-import { positionOf } from '../position.ts'
 import { Tail } from '../tail.ts'
-import {
-  claimCommand,
-  endCommand,
-  eraseCommand,
-  firstCommand,
-  isEnd,
-  isErased,
-  isTaken,
-  lastCommand,
-  type Opening,
-  openingCommand,
-  openingOf,
-  type StreamEntry,
-} from './codec.ts'
+import { isErased, type Opening, openingCommand, openingOf, type StreamEntry } from './codec.ts'
 import { Connection, Refused, WrongServer } from './connection.ts'
+import { Ends } from './ends.ts'
 import { EPOCH, erasedKey, idempotencyKey, newestKey, runKey } from './keys.ts'
 import { type Lease, Leases } from './leases.ts'
 import { take, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
 
-/** Milliseconds that the end of a run that is to be forgotten can still be read. */
-const ERASED_MS = 5_000
 /** Milliseconds that a log is held after its end: a replica that takes the server's place may not have got that far. */
 const SETTLED_MS = 5_000
 /** Milliseconds that the mark is kept by which an emptied server is known. */
@@ -76,6 +59,7 @@ export class RedisStore implements RunStore {
   readonly #connection: Connection
   readonly #watch: Watch
   readonly #leases: Leases
+  readonly #ends: Ends
   readonly #held = new Map<string, Held>()
   /** Those that this process has just ended. */
   readonly #ended = new Map<string, Own>()
@@ -103,7 +87,13 @@ export class RedisStore implements RunStore {
       hasRoom: () => this.#adopter?.hasRoom() ?? false,
       onRenewed: (held) => this.#compare(held),
       onLeft: (lease) => this.#claim(lease),
-      onForeign: (lease) => this.#end(lease),
+      onForeign: (lease) => this.#ends.lose(lease),
+    })
+    this.#ends = new Ends({
+      connection: this.#connection,
+      leases: this.#leases,
+      retentionMs: options.retentionMs,
+      keepMs: this.#keepMs,
     })
   }
 
@@ -156,15 +146,7 @@ export class RedisStore implements RunStore {
 
   async cancel(id: string, frames: readonly Frame[]): Promise<void> {
     try {
-      for (;;) {
-        const top = await this.#top(id)
-        if (!top || isEnd(top)) return
-        const reply = await this.#unlessTaken(endCommand(id, attemptOf(top) + 1, frames))
-        if (reply === 'taken') continue
-        const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(id))
-        if (opening) await this.#finish(id, openingOf(opening))
-        return
-      }
+      await this.#ends.cancel(id, frames)
     } catch (error) {
       throw unavailable(error)
     }
@@ -172,16 +154,7 @@ export class RedisStore implements RunStore {
 
   async erase(id: string): Promise<void> {
     try {
-      const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(id))
-      const top = await this.#top(id)
-      if (!opening || !top) return
-      const { key } = openingOf(opening)
-      await this.#connection.transaction([
-        eraseCommand(id, attemptOf(top) + 1),
-        ['PEXPIRE', runKey(id), String(ERASED_MS)],
-        ['SET', erasedKey(id), '1', 'PX', String(this.#keepMs)],
-        ...(key === undefined ? [] : [['UNLINK', idempotencyKey(key)]]),
-      ])
+      await this.#ends.erase(id)
       this.#held.delete(id)
     } catch (error) {
       throw unavailable(error)
@@ -244,7 +217,7 @@ export class RedisStore implements RunStore {
         this.#dropUnread(held)
         own.heldAt = Date.now()
         this.#ended.set(tail.id, own)
-        await this.#finish(tail.id, own.opening)
+        await this.#ends.finish(tail.id, own.opening)
       },
       onLost: () => {
         held.own = undefined
@@ -295,14 +268,6 @@ export class RedisStore implements RunStore {
     this.#watch.leave(tail)
   }
 
-  /** A run is over: it is nobody's work, and is forgotten in time. */
-  async #finish(id: string, opening: Pick<Lease, 'fingerprint' | 'work'>): Promise<void> {
-    await this.#connection.transaction([
-      ...this.#leases.endOf(opening),
-      ['PEXPIRE', runKey(id), String(this.#options.retentionMs)],
-    ])
-  }
-
   /** What this process holds, against what it thinks it owns. */
   async #compare(leases: readonly Lease[]): Promise<void> {
     const held = new Set(leases.map(({ work }) => work))
@@ -335,16 +300,13 @@ export class RedisStore implements RunStore {
   }
 
   async #goOn(lease: Lease): Promise<void> {
-    const top = await this.#top(lease.run)
-    if (!top || isEnd(top)) {
+    if (!this.#adopter?.hasRoom()) return this.#leases.release(lease)
+    const attempt = await this.#ends.claim(lease.run, this.#me)
+    if (attempt === undefined) return
+    if (attempt === 'over') {
       await this.#connection.transaction(this.#leases.endOf(lease))
       return
     }
-    if (!this.#adopter?.hasRoom()) return this.#leases.release(lease)
-    const attempt = attemptOf(top) + 1
-    // Only when this is accepted is it certain that nothing older follows.
-    const reply = await this.#unlessTaken(claimCommand(lease.run, attempt, this.#me))
-    if (reply === 'taken' || reply === null) return
     const epoch = await this.#epoch()
     const entries = await this.#connection.send<StreamEntry[]>('XRANGE', runKey(lease.run), '-', '+')
     const held = this.#held.get(lease.run) ?? this.#holdRead(lease.run, entries)
@@ -354,34 +316,6 @@ export class RedisStore implements RunStore {
     take(held.tail, entries)
     held.tail.append({ at: { attempt, count: 0 }, frames: 0, packed: '[]', results: [], endedAt: undefined })
     this.#adopter.adopt(this.#own(held, attempt, { ...openingOf(first), ...lease }, epoch))
-  }
-
-  /** Ends a run that no process here can go on with. */
-  async #end(lease: Lease): Promise<void> {
-    const top = await this.#top(lease.run)
-    if (top && !isEnd(top)) {
-      const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(lease.run))
-      if (!opening) return
-      const { requestId } = openingOf(opening).header
-      const frames: Frame[] = [errorFrame(new RunError('run_lost'), requestId)]
-      if ((await this.#unlessTaken(endCommand(lease.run, attemptOf(top) + 1, frames))) === 'taken') return
-    }
-    await this.#finish(lease.run, lease)
-  }
-
-  async #top(id: string): Promise<StreamEntry | undefined> {
-    const [top] = await this.#connection.send<StreamEntry[]>(...lastCommand(id))
-    return top
-  }
-
-  /** Appends, unless somebody else has written what comes after it. */
-  async #unlessTaken(command: readonly string[]): Promise<string | null | 'taken'> {
-    try {
-      return await this.#connection.send<string | null>(...command)
-    } catch (error) {
-      if (isTaken(error)) return 'taken'
-      throw error
-    }
   }
 
   #isBack(): void {
@@ -452,7 +386,5 @@ export class RedisStore implements RunStore {
     return (await this.#connection.send<number>('EXISTS', erasedKey(writer.tail.id))) === 1
   }
 }
-
-const attemptOf = ([id]: StreamEntry) => positionOf(id)?.attempt ?? 1
 
 const unavailable = (error: unknown) => (error instanceof Refused ? new LogUnavailable(error) : error)
