@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { freePort } from '../support/free-port.ts'
 import { Redis } from '../support/redis.ts'
-import { fold, RunReader, stateOf } from '../support/run-reader.ts'
+import { cancel, fold, RunReader, stateOf } from '../support/run-reader.ts'
 import { Service } from '../support/service.ts'
 import { type Exchange, only } from '../support/upstream.ts'
 
@@ -101,3 +101,28 @@ test('a run that began and ended in it is found', WITHIN, async (t) => {
   assert.ok(await late.until())
   assert.deepEqual(fold(late.frames), fold(reader.frames))
 })
+
+// Whoever cancelled it doesn't hold its log, so nobody is left who could write the end again.
+test(
+  'a cancel by another instance that is lost is undone: the run goes on, as one whose owner died',
+  WITHIN,
+  async (t) => {
+    const { other, asked, begin, fallBehind, failOver } = await replicated(t)
+    const { reader, exchange } = await begin()
+    await fallBehind()
+    await cancel(other.url, reader.id)
+    assert.ok(await reader.until())
+    assert.equal(fold(reader.frames).end, 'cancelled')
+    await exchange.closed
+    const count = asked.length
+    await failOver()
+    const late = await RunReader.get(other.url, reader.id)
+    await late.until('begun')
+    while (asked.length === count) assert.ok(await late.more())
+    finish(asked.at(-1) as Exchange)
+    assert.ok(await late.until())
+    assert.deepEqual(fold(late.frames).end, OVER)
+    const { status, attempt } = await stateOf(other.url, reader.id)
+    assert.deepEqual([status, attempt], ['done', 2])
+  },
+)
