@@ -185,7 +185,7 @@ async function refused(): Promise<void> {
   for (const [what, command] of Object.entries(tries)) {
     await connection.send(...command).then(
       () => say(what, 'taken'),
-      (error) => say(what, error.message),
+      (error) => say(what, reasonOf(error)),
     )
   }
   connection.close()

@@ -8,6 +8,8 @@ import type { Services, Store } from './services.ts'
 const RUNS = 200
 /** Tokens of each. */
 const TOKENS = 500
+/** Milliseconds after which nothing is held of a run that is over, but what is kept of it. */
+const SETTLED_MS = 7_000
 
 export async function memory(services: Services, { samples }: Effort): Promise<Figures> {
   const redis = await services.redis()
@@ -34,6 +36,7 @@ async function memoryOf(services: Services, store: Store): Promise<{ running: nu
   while ((await eventsOf(peer, ids)) < RUNS * TOKENS) await sleep(500)
   const running = await quiet(peer)
   await cancelAll(peer, ids)
+  await sleep(SETTLED_MS)
   const over = await quiet(peer)
   await peer.stop()
   return { running: (running - before) / RUNS, over: (over - before) / RUNS }

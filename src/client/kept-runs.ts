@@ -36,13 +36,15 @@ export type KeptRun<Of extends ProgramTypes = AnyProgram> = {
  *   that keeps nothing, then one token frame for each field
  * @returns its frames as they come, none that the caller has; the last is a prediction or an error
  * @throws RefusedError (`run_not_found` for a run that isn't there any longer, or is somebody else's), NotTheServiceError;
- *   IncompleteStreamError once connecting again has failed for `reconnectMs`; what `fetch` throws when nothing ever
- *   answered; the signal's reason when it aborts
+ *   IncompleteStreamError once connecting again has failed for `reconnectMs`; a TypeError, as of `fetch`, when nothing
+ *   ever answered; the signal's reason when it aborts
  */
 export function attachRun<Of extends ProgramTypes = AnyProgram>(
   reading: RunAddress & Reconnecting & { readonly after?: string | undefined },
 ): AsyncGenerator<FrameOf<Of>, void, undefined> {
-  return follow(readingOf(reading), reading) as AsyncGenerator<FrameOf<Of>, void, undefined>
+  // There is a run, so there was a service: it is waited for.
+  const following = { ...reading, connectMs: Number.POSITIVE_INFINITY }
+  return follow(readingOf(reading), following) as AsyncGenerator<FrameOf<Of>, void, undefined>
 }
 
 /**

@@ -12,6 +12,8 @@ type Following = Reconnecting &
   Pick<Connection, 'url' | 'signal'> & {
     /** The id of the last event that the caller has. */
     readonly after?: string | undefined
+    /** Milliseconds of trying in vain before anything has answered. */
+    readonly connectMs?: number | undefined
     /** Called with each answer that has a stream, before it is read. */
     readonly onOpen?: ((response: Response) => void) | undefined
   }
@@ -20,6 +22,7 @@ type Following = Reconnecting &
 const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 8_000
 
+const CONNECT_MS = 5_000
 const RECONNECT_MS = 120_000
 const SILENCE_MS = 60_000
 
@@ -44,14 +47,16 @@ type Ended = { readonly error: Error; readonly retryAfter?: number | undefined }
 /**
  * Yields the frames of a run to its end, over as many connections as it takes.
  *
- * @throws RefusedError, NotTheServiceError at once, if they won't pass; IncompleteStreamError if there was a connection,
- *   and none for `reconnectMs`; what the last attempt threw if there never was one; the signal's reason when it aborts
+ * @throws RefusedError, NotTheServiceError at once, if they won't pass, or for `reconnectMs` if nothing else ever came;
+ *   IncompleteStreamError if there was a connection, and none for `reconnectMs`; a TypeError, as of `fetch`, if nothing
+ *   answered for `connectMs`; the signal's reason when it aborts
  */
 export async function* follow(
   connect: Connect,
   following: Following,
 ): AsyncGenerator<Frame, void, undefined> {
-  const { signal, reconnectMs = RECONNECT_MS, silenceMs = SILENCE_MS, onCut } = following
+  const { url, signal, reconnectMs = RECONNECT_MS, silenceMs = SILENCE_MS, onCut } = following
+  const connectMs = Math.min(following.connectMs ?? CONNECT_MS, reconnectMs)
   const reader = new Reader(connect, following)
   // Milliseconds of trying in vain. The clock alone would count the hour too that a computer sleeps.
   let vainMs = 0
@@ -63,6 +68,7 @@ export async function* follow(
     const waitMs = retryAfter * 1_000 + drawnWait(reader.failures++)
     vainMs = reader.wasHeard ? 0 : vainMs + Math.min(performance.now() - began, silenceMs)
     vainMs += waitMs
+    if (!reader.wasAnswered && vainMs > connectMs) throw unanswered(url, reader.failures, error)
     if (vainMs > reconnectMs) throw reader.hasBegun ? lost(reconnectMs, error) : error
     onCut?.({ error, waitMs })
     await pause(waitMs, signal)
@@ -74,6 +80,8 @@ class Reader {
   failures = 0
   /** Whether the last connection brought anything. */
   wasHeard = false
+  /** Whether there ever was an answer, of whatever kind. */
+  wasAnswered = false
   /** Whether there ever was a stream. */
   hasBegun = false
   readonly #connect: Connect
@@ -135,6 +143,7 @@ class Reader {
     let response: Response | undefined
     try {
       response = await this.#connect(after, either)
+      this.wasAnswered = true
       if (response.status === 204 || (isOf(response, 'text/event-stream') && response.body)) return response
       error = await refusalOf(response, url)
     } catch (thrown) {
@@ -164,6 +173,17 @@ class Reader {
 function drawnWait(failures: number): number {
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures)
   return wait * (0.5 + Math.random() / 2)
+}
+
+/** Of the same type as what `fetch` throws, which says no more than that it failed. */
+function unanswered(url: string | URL, attempts: number, cause: Error): TypeError {
+  const { origin } = new URL(url)
+  return new TypeError(
+    `Nothing answers at ${origin}, asked ${attempts === 1 ? 'once' : `${attempts} times`}.`,
+    {
+      cause,
+    },
+  )
 }
 
 function lost(reconnectMs: number, cause: Error): IncompleteStreamError {

@@ -33,6 +33,11 @@ export type Asking<Of extends ProgramTypes = AnyProgram> = Connection &
     /** Whether the run outlives its connection: then one that breaks is made again, and no frame is missing. */
     readonly resumable?: boolean | undefined
     /**
+     * Milliseconds of trying in vain after which a resumable run is given up if nothing has ever answered: the address may
+     * be wrong. 5 seconds if left out, and `reconnectMs` at most.
+     */
+    readonly connectMs?: number | undefined
+    /**
      * `websocket` where streams of events don't get through. A resumable run takes no notice of it: it reads events again
      * from where it was cut. Node has one from version 22 on.
      */
@@ -50,7 +55,8 @@ export type Asking<Of extends ProgramTypes = AnyProgram> = Connection &
  *
  * @returns its frames as they come; the last is a prediction or an error
  * @throws RefusedError, NotTheServiceError; IncompleteStreamError, of a resumable run only once connecting again has
- *   failed for `reconnectMs`; what `fetch` throws when nothing answers; the signal's reason when it aborts
+ *   failed for `reconnectMs`; what `fetch` throws when nothing answers, of a resumable run for `connectMs`; the signal's
+ *   reason when it aborts
  */
 export function streamRun<Of extends ProgramTypes = AnyProgram>(
   asking: Asking<Of>,

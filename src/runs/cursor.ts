@@ -1,8 +1,11 @@
 /** A reader's place in a run's log. */
 import type { Frame } from '../core/frame.ts'
-import { type Entry, firstOf, unpacked } from './entry.ts'
+import { type Entry, firstOf, type Lanes, unpacked } from './entry.ts'
 import { type Position, START } from './position.ts'
 import type { Tail } from './tail.ts'
+
+/** An entry, and how many of its frames its reader has. */
+export type Taken = { readonly entry: Entry; readonly skip: number; readonly lanes: Lanes | undefined }
 
 export class Cursor {
   readonly #tail: Tail
@@ -23,15 +26,16 @@ export class Cursor {
     return this.#next() < this.#tail.entries.length
   }
 
-  /** @returns the next entry, and how many of its frames the reader has; undefined where nothing has come */
-  take(): { readonly entry: Entry; readonly skip: number } | undefined {
+  /** @returns the next entry; undefined where nothing has come */
+  take(): Taken | undefined {
     this.#index = this.#next()
     const entry = this.#tail.entries[this.#index]
     if (!entry) return undefined
     const { attempt, count } = this.#at
     this.#index++
     this.#at = entry.at
-    return { entry, skip: entry.at.attempt === attempt ? Math.max(0, count - firstOf(entry) + 1) : 0 }
+    const skip = entry.at.attempt === attempt ? Math.max(0, count - firstOf(entry) + 1) : 0
+    return { entry, skip, lanes: this.#tail.header.lanes }
   }
 
   #next(): number {
@@ -41,5 +45,5 @@ export class Cursor {
 }
 
 /** The frames of an entry that a reader hasn't. */
-export const framesAfter = ({ entry, skip }: { readonly entry: Entry; readonly skip: number }): Frame[] =>
-  unpacked(entry.packed).slice(skip)
+export const framesAfter = ({ entry, skip, lanes }: Taken): Frame[] =>
+  unpacked(entry.packed, lanes).slice(skip)

@@ -21,20 +21,30 @@ export type Entry = {
 }
 
 /** How a call ended, for whoever goes on with the run. */
-export type KeptResult = CallName & Result & { /** Of its inputs. */ readonly hash: string }
+export type KeptResult = CallName &
+  Result & {
+    /** Of its inputs. */
+    readonly hash: string
+    /** Values that the log has as the text of the call's lanes. Here they are null. */
+    readonly said?: readonly string[]
+  }
 
 /** The number of an entry's first event in its attempt. */
 export const firstOf = ({ at, frames, endedAt }: Entry): number =>
   at.count - frames - (endedAt === undefined ? 0 : 1) + 1
 
+/** The lanes that a run's program is known to have: the first calls of predictor and field. */
+export type Lanes = readonly (readonly [predictor: string, field: string])[]
+
 /** A lane: predictor, field, and the call's number from the second on. */
 type Lane = readonly [predictor: string, field: string, call?: number]
 
-/** In line: a lane, then the chunks of that lane as texts; every other frame as it is. */
-type Packed = readonly (Lane | string | Frame)[]
+/** In line: a lane or its number, then the chunks of that lane as texts; every other frame as it is. */
+type Packed = readonly (number | Lane | string | Frame)[]
 
-export function packed(frames: readonly Frame[]): string {
-  const line: (Lane | string | Frame)[] = []
+/** @param lanes those that have a number: their place in here */
+export function packed(frames: readonly Frame[], lanes: Lanes = []): string {
+  const line: (number | Lane | string | Frame)[] = []
   let lane: TokenFrame | undefined
   for (const frame of frames) {
     if (frame.type !== 'token' || frame.is_last) {
@@ -43,7 +53,9 @@ export function packed(frames: readonly Frame[]): string {
     }
     const { predictor, field, call, chunk } = frame
     if (lane?.predictor !== predictor || lane.field !== field || lane.call !== call) {
-      line.push(call === undefined ? [predictor, field] : [predictor, field, call])
+      const number = lanes.findIndex(([one, other]) => one === predictor && other === field)
+      if (call !== undefined) line.push([predictor, field, call])
+      else line.push(number === -1 ? [predictor, field] : number)
       lane = frame
     }
     line.push(chunk)
@@ -51,12 +63,16 @@ export function packed(frames: readonly Frame[]): string {
   return JSON.stringify(line)
 }
 
-/** @param text what {@link packed} gave */
-export function unpacked(text: string): Frame[] {
+/**
+ * @param text what {@link packed} gave
+ * @param lanes that it was given
+ */
+export function unpacked(text: string, lanes: Lanes = []): Frame[] {
   const frames: Frame[] = []
   let lane: Lane = ['', '']
   for (const one of JSON.parse(text) as Packed) {
     if (typeof one === 'string') frames.push(tokenOf(lane, one))
+    else if (typeof one === 'number') lane = lanes[one] as Lane
     else if (isLane(one)) lane = one
     else frames.push(one)
   }

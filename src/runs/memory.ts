@@ -13,15 +13,17 @@ export type MemoryStoreOptions = {
   readonly maxSize: number
 }
 
+type Kept = { readonly tail: Tail; readonly key: string | undefined }
+
 export class MemoryStore implements RunStore {
   readonly isShared = false
   readonly isAvailable = undefined
   readonly #options: MemoryStoreOptions
-  readonly #tails = new Map<string, Tail>()
+  readonly #runs = new Map<string, Kept>()
+  /** Those of them that are over, in the order of their ends. */
+  readonly #over = new Set<Kept>()
+  /** The run that has a key. */
   readonly #ids = new Map<string, string>()
-  /** Those that are over, in the order of their ends, and the key of each. */
-  readonly #over = new Map<string, Tail>()
-  readonly #keys = new Map<string, string>()
   /** The newest run of each conversation. */
   readonly #newest = new Map<string, string>()
   #size = 0
@@ -43,10 +45,10 @@ export class MemoryStore implements RunStore {
       const existing = this.#ids.get(key)
       if (existing !== undefined) return { existing }
       this.#ids.set(key, id)
-      this.#keys.set(id, key)
     }
     const tail = new Tail(id, header)
-    this.#tails.set(id, tail)
+    const kept = { tail, key }
+    this.#runs.set(id, kept)
     if (header.conversation !== undefined) this.#newest.set(header.conversation, id)
     return {
       tail,
@@ -56,15 +58,15 @@ export class MemoryStore implements RunStore {
         tail.append(nextEntry(tail, 1, frames, results)),
       end: async (frames: readonly Frame[]) => {
         tail.append(nextEntry(tail, 1, frames, [], Date.now()))
-        this.#keep(tail)
+        this.#keep(kept)
       },
       release: async () => tail.cut(),
     }
   }
 
   async open(id: string) {
-    const tail = this.#tails.get(id)
-    return tail && { tail, leave: () => {} }
+    const kept = this.#runs.get(id)
+    return kept && { tail: kept.tail, leave: () => {} }
   }
 
   async newest(conversation: string) {
@@ -75,24 +77,25 @@ export class MemoryStore implements RunStore {
   async cancel(): Promise<void> {}
 
   async erase(id: string): Promise<void> {
-    const key = this.#keys.get(id)
+    const kept = this.#runs.get(id)
+    if (!kept) return
+    const { tail, key } = kept
+    const { conversation } = tail.header
+    this.#runs.delete(id)
+    if (this.#over.delete(kept)) this.#size -= tail.size
     if (key !== undefined) this.#ids.delete(key)
-    this.#keys.delete(id)
-    const conversation = this.#tails.get(id)?.header.conversation ?? ''
-    if (this.#newest.get(conversation) === id) this.#newest.delete(conversation)
-    this.#size -= this.#over.get(id)?.size ?? 0
-    this.#over.delete(id)
-    this.#tails.delete(id)
+    if (conversation !== undefined && this.#newest.get(conversation) === id) this.#newest.delete(conversation)
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)
   }
 
-  #keep(tail: Tail): void {
-    if (!this.#tails.has(tail.id)) return // it has been erased
+  #keep(kept: Kept): void {
+    const { tail } = kept
+    if (!this.#runs.has(tail.id)) return // it has been erased
     tail.compact()
-    this.#over.set(tail.id, tail)
+    this.#over.add(kept)
     this.#size += tail.size
     this.#sweep()
   }
@@ -101,7 +104,8 @@ export class MemoryStore implements RunStore {
   #sweep(): void {
     clearTimeout(this.#timer)
     const { retentionMs, maxSize } = this.#options
-    for (const [id, { endedAt = 0 }] of this.#over) {
+    for (const { tail } of this.#over) {
+      const { id, endedAt = 0 } = tail
       const leftMs = endedAt + retentionMs - Date.now()
       if (leftMs > 0 && this.#size <= maxSize) {
         this.#timer = setTimeout(() => this.#sweep(), leftMs).unref()

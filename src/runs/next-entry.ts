@@ -18,5 +18,11 @@ export function nextEntry(
   const { position } = tail
   const before = position.attempt === attempt ? position.count : 0
   const count = before + frames.length + (endedAt === undefined ? 0 : 1)
-  return { at: { attempt, count }, frames: frames.length, packed: packed(frames), results, endedAt }
+  return {
+    at: { attempt, count },
+    frames: frames.length,
+    packed: packed(frames, tail.header.lanes),
+    results,
+    endedAt,
+  }
 }

@@ -3,12 +3,13 @@ import { RunError } from '../core/errors.ts'
 import type { KeptResult } from './entry.ts'
 import type { OwnLog } from './log.ts'
 import type { AdmittedRun } from './runs.ts'
+import { Said } from './said-values.ts'
 
 type RecordOptions = {
   /** Bytes that the log may have. */
   readonly maxSize: number
-  /** How calls ended since this was last called. */
-  readonly takeResults: () => readonly KeptResult[]
+  /** How calls ended since this was last called. Left out where nobody wants to know. */
+  readonly takeResults?: (() => readonly KeptResult[]) | undefined
 }
 
 /**
@@ -25,10 +26,14 @@ export function record(
   { maxSize, takeResults }: RecordOptions,
 ): Promise<void> {
   const { promise: over, resolve } = Promise.withResolvers<void>()
+  const said = new Said()
   let results: KeptResult[] = []
   const take = () => {
     const frames = run.frames.takeNow()
-    results.push(...takeResults())
+    if (takeResults) {
+      said.add(frames)
+      results.push(...takeResults().map((result) => said.take(result)))
+    }
     if (log.lost.aborted) {
       if (run.frames.isOver) resolve()
       else run.frames.whenMore(schedule)

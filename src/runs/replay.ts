@@ -1,7 +1,9 @@
 /** What a run's log says, for whoever comes late: the frames in short, and the calls that need not be made again. */
 import type { Frame, ResetFrame, TokenFrame } from '../core/frame.ts'
 import { type CallName, callKey } from '../core/memory.ts'
-import { type Entry, type KeptResult, unpacked } from './entry.ts'
+import { type KeptResult, unpacked } from './entry.ts'
+import { wholeResult } from './said-values.ts'
+import type { Tail } from './tail.ts'
 
 /**
  * The frames in short: a token frame for each field, and nothing that is void.
@@ -68,12 +70,17 @@ export type Replay = {
   readonly kept: readonly CallName[]
 }
 
-export function replayOf(entries: readonly Entry[]): Replay {
-  const results = resultsIn(entries)
-  const said = new Set(
-    snapshot(entries.flatMap(({ packed }) => unpacked(packed))).flatMap((frame) =>
-      frame.type === 'token' || frame.type === 'value' ? [callKey(frame.predictor, frame.call)] : [],
-    ),
+export function replayOf(tail: Tail): Replay {
+  const said = new Map<string, Map<string, string>>()
+  for (const frame of snapshot(tail.frames())) {
+    if (frame.type !== 'token' && frame.type !== 'value') continue
+    const key = callKey(frame.predictor, frame.call)
+    const texts = said.get(key) ?? new Map<string, string>()
+    if (frame.type === 'token') texts.set(frame.field, frame.chunk)
+    said.set(key, texts)
+  }
+  const results = resultsIn(tail).flatMap(
+    (result) => wholeResult(result, said.get(callKey(result.predictor, result.call))) ?? [],
   )
   const kept = results
     .filter(({ predictor, call }) => said.has(callKey(predictor, call)))
@@ -81,12 +88,12 @@ export function replayOf(entries: readonly Entry[]): Replay {
   return { results, kept }
 }
 
-function resultsIn(entries: readonly Entry[]): KeptResult[] {
+function resultsIn({ entries, header }: Tail): KeptResult[] {
   const results = new Map<string, KeptResult>()
   for (const entry of entries) {
     // Only where a reset can be: these are thousands.
     const resets = entry.packed.includes('"reset"')
-      ? unpacked(entry.packed).filter((frame) => frame.type === 'reset')
+      ? unpacked(entry.packed, header.lanes).filter((frame) => frame.type === 'reset')
       : []
     for (const { keep } of resets) {
       const kept = new Set(keep.map(({ predictor, call }) => callKey(predictor, call)))

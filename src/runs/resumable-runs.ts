@@ -8,9 +8,10 @@ import type { Include } from '../core/completion.ts'
 import { asRunError, RunError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { type CallName, callKey, type Memory } from '../core/memory.ts'
+import { signatureOf } from '../core/place.ts'
 import type { NamedProgram } from '../core/program.ts'
 import { errorFrame } from '../core/streamify.ts'
-import type { KeptResult } from './entry.ts'
+import type { KeptResult, Lanes } from './entry.ts'
 import type { RunHeader } from './header.ts'
 import type { Opened, OwnLog, RunStore } from './log.ts'
 import { record } from './record.ts'
@@ -209,7 +210,7 @@ export class ResumableRuns {
   /** Goes on with a run that was somebody else's. */
   #adopt(log: OwnLog): void {
     const { runs, programs } = this.#options
-    const { header, entries } = log.tail
+    const { header } = log.tail
     const program = programs.find(({ name }) => name === header.program)
     if (!program || log.attempt > MAX_ATTEMPTS) {
       log.end([errorFrame(new RunError('run_lost'), header.requestId)])
@@ -222,7 +223,7 @@ export class ResumableRuns {
       log.release() // another process may have room for it
       return
     }
-    const replay = replayOf(entries)
+    const replay = replayOf(log.tail)
     // Readers may have seen what no log has: whatever isn't kept is void. Without a message, since the run is told anew.
     log.append([{ type: 'reset', keep: [...replay.kept] }], [])
     this.#run(log, program, slot, replay)
@@ -245,7 +246,7 @@ export class ResumableRuns {
     const onLost = () => run.abort(asRunError(log.lost.reason))
     if (log.lost.aborted) onLost()
     else log.lost.addEventListener('abort', onLost, { once: true })
-    const over = record(run, log, { maxSize, takeResults: () => memory?.takeNew() ?? [] })
+    const over = record(run, log, { maxSize, takeResults: memory && (() => memory.takeNew()) })
       .then(() => run.finished)
       .then((error) => {
         this.#own.delete(id)
@@ -311,10 +312,16 @@ function headerOf(asked: Asked): RunHeader {
     requestId,
     principal,
     digest: digestOf([name, inputs, include]),
+    lanes: lanesOf(program),
     ...(conversation !== undefined && { conversation: conversationOf(principal, conversation) }),
     ...(takesBack !== undefined && { takesBack }),
   }
 }
+
+const lanesOf = ({ program }: NamedProgram): Lanes =>
+  program.places.flatMap((place) =>
+    signatureOf(place).outputs.map((field) => [place.name, field.name] as const),
+  )
 
 /** Each principal's conversations are its own, whatever it calls them. */
 const conversationOf = (principal: string | undefined, conversation: string) =>

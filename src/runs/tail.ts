@@ -3,7 +3,7 @@
  * own. There is no queue for each of them, only a place in the one list.
  */
 import type { Frame } from '../core/frame.ts'
-import { type Entry, packed, unpacked } from './entry.ts'
+import { type Entry, type Lanes, packed, unpacked } from './entry.ts'
 import type { RunHeader } from './header.ts'
 import { isAfter, type Position } from './position.ts'
 
@@ -51,12 +51,12 @@ export class Tail {
   /** What it ended with. */
   get end(): Frame | undefined {
     const last = this.#entries.at(-1)
-    return last?.endedAt === undefined ? undefined : unpacked(last.packed).at(-1)
+    return last?.endedAt === undefined ? undefined : unpacked(last.packed, this.header.lanes).at(-1)
   }
 
   /** Everything so far. */
   frames(): Frame[] {
-    return this.#entries.flatMap(({ packed }) => unpacked(packed))
+    return this.#entries.flatMap(({ packed }) => unpacked(packed, this.header.lanes))
   }
 
   /** Takes what comes next; what is here already is passed over. */
@@ -81,7 +81,7 @@ export class Tail {
     let size = 0
     const put = () => {
       const [first] = together
-      if (first) compacted.push(together.length === 1 ? first : merged(together))
+      if (first) compacted.push(together.length === 1 ? first : merged(together, this.header.lanes))
       together = []
       size = 0
     }
@@ -130,8 +130,8 @@ export class Tail {
 }
 
 /** @param entries of one owner, in order */
-function merged(entries: readonly Entry[]): Entry {
-  const frames = entries.flatMap((entry) => unpacked(entry.packed))
+function merged(entries: readonly Entry[], lanes: Lanes | undefined): Entry {
+  const frames = entries.flatMap((entry) => unpacked(entry.packed, lanes))
   const { at } = entries.at(-1) as Entry
-  return { at, frames: frames.length, packed: packed(frames), results: [], endedAt: undefined }
+  return { at, frames: frames.length, packed: packed(frames, lanes), results: [], endedAt: undefined }
 }

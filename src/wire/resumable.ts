@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream'
 import { Silence } from '../async/silence.ts'
-import { Cursor, framesAfter } from '../runs/cursor.ts'
+import { Cursor, framesAfter, type Taken } from '../runs/cursor.ts'
 import { type Entry, firstOf } from '../runs/entry.ts'
 import { type Position, START, written } from '../runs/position.ts'
 import { snapshot } from '../runs/replay.ts'
@@ -105,7 +105,7 @@ function* inShort(tail: Tail): Generator<string, undefined> {
 /** What many readers get in the same moment is encoded once. Who is behind them has it made again. */
 const newest = new WeakMap<Tail, { readonly entry: Entry; readonly text: string }>()
 
-function textOf(tail: Tail, taken: ReturnType<Cursor['take']>): string | undefined {
+function textOf(tail: Tail, taken: Taken | undefined): string | undefined {
   if (!taken) return undefined
   const { entry, skip } = taken
   if (skip > 0) return events(taken)
@@ -116,7 +116,7 @@ function textOf(tail: Tail, taken: ReturnType<Cursor['take']>): string | undefin
   return text
 }
 
-function events(taken: { readonly entry: Entry; readonly skip: number }): string {
+function events(taken: Taken): string {
   const { entry, skip } = taken
   const { attempt, count } = entry.at
   const encoder = new FrameEncoder()

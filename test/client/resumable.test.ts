@@ -265,6 +265,40 @@ test('it gives up when there is no service for too long, and at once when waitin
   await service.assertQuiet('ok')
 })
 
+test('what never answered is given up soon, with a sentence, and a run that has its id is not', async (t) => {
+  const { service, goOn } = await heldService(t)
+  const proxy = await TcpProxy.start(t, service.url)
+  const { url } = proxy
+  let waitedMs = 0
+  let cuts = 0
+  const onCut = ({ waitMs }: Cut) => {
+    waitedMs += waitMs
+    cuts++
+  }
+  const frames = streamRun({
+    url,
+    question: 'why',
+    resumable: true,
+    connectMs: 1,
+    onCut: () => proxy.accept(),
+  })
+  const seen = await untilTokens(frames, 2)
+  await proxy.refuse()
+  await assert.rejects(Array.fromAsync(streamRun({ url, question: 'why', resumable: true, onCut })), {
+    name: 'TypeError',
+    message: new RegExp(`^Nothing answers at ${url}, asked [4-9] times.$`),
+  })
+  assert.ok(cuts >= 3 && waitedMs <= 5_000, `${cuts} attempts, ${waitedMs} ms between them`)
+  const nowhere = streamRun({ url: 'http://nowhere.invalid', question: 'why', resumable: true, connectMs: 1 })
+  await assert.rejects(Array.fromAsync(nowhere), {
+    name: 'TypeError',
+    message: 'Nothing answers at http://nowhere.invalid, asked once.',
+  })
+  goOn()
+  assertWhole(await folded(service.url, joined(seen, frames)), 'why')
+  await service.assertQuiet('ok')
+})
+
 test('a computer that slept for an hour has not tried for an hour', async (t) => {
   const { service, goOn } = await heldService(t)
   const proxy = await TcpProxy.start(t, service.url)

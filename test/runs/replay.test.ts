@@ -4,13 +4,20 @@ import test from 'node:test'
 import fc from 'fast-check'
 import type { Frame } from '../../src/core/frame.ts'
 import { Cursor, framesAfter } from '../../src/runs/cursor.ts'
-import { packed, unpacked } from '../../src/runs/entry.ts'
+import { type KeptResult, packed, unpacked } from '../../src/runs/entry.ts'
 import { nextEntry } from '../../src/runs/next-entry.ts'
 import type { Position } from '../../src/runs/position.ts'
 import { appendCommand, entryOf, type StreamEntry } from '../../src/runs/redis/codec.ts'
 import { replayOf, snapshot } from '../../src/runs/replay.ts'
+import { Said } from '../../src/runs/said-values.ts'
 import { Tail } from '../../src/runs/tail.ts'
 import { fold } from '../support/run-reader.ts'
+
+/** Some of those that its runs have. */
+const LANES = [
+  ['ideas.brainstorm', 'a'],
+  ['compose', 'b'],
+] as const
 
 const HEADER = {
   program: 'p',
@@ -20,6 +27,7 @@ const HEADER = {
   requestId: 'request-1',
   principal: undefined,
   digest: '',
+  lanes: LANES,
 }
 
 /** Any text, halves of surrogate pairs included. */
@@ -124,7 +132,9 @@ function rest(frames: readonly Frame[]) {
 test('frames come back from a log as they were, byte for byte', () => {
   fc.assert(
     fc.property(frames, (frames) => {
-      assert.equal(JSON.stringify(unpacked(packed(frames))), JSON.stringify(frames))
+      for (const lanes of [undefined, LANES, LANES.slice(1)]) {
+        assert.equal(JSON.stringify(unpacked(packed(frames, lanes), lanes)), JSON.stringify(frames))
+      }
     }),
   )
 })
@@ -290,7 +300,7 @@ test('entries that are written together, and again in other pieces, are read as 
             string,
             ...string[],
           ]
-          const entry = entryOf([id, fields] satisfies StreamEntry, copy.position)
+          const entry = entryOf([id, fields] satisfies StreamEntry, copy.position, LANES)
           if (entry) copy.append(entry)
           at = from + next.length
           if (batch.length < next.length) {
@@ -323,7 +333,7 @@ test('a call whose text is void is made again, and one that said nothing isn’t
   const tail = new Tail('run', HEADER)
   tail.append(nextEntry(tail, 1, [token('one')], [result('one')]))
   tail.append(nextEntry(tail, 1, [token('two')], [result('two'), result('silent')]))
-  assert.deepEqual(replayOf(tail.entries), {
+  assert.deepEqual(replayOf(tail), {
     results: [result('one'), result('two'), result('silent')],
     kept: [
       { predictor: 'one', call: 1 },
@@ -331,8 +341,40 @@ test('a call whose text is void is made again, and one that said nothing isn’t
     ],
   })
   tail.append(nextEntry(tail, 1, [{ type: 'reset', keep: [{ predictor: 'two', call: 1 }] }], []))
-  assert.deepEqual(replayOf(tail.entries), {
+  assert.deepEqual(replayOf(tail), {
     results: [result('two')],
     kept: [{ predictor: 'two', call: 1 }],
   })
+})
+
+test('a result has what its call has said from the log, and everything else as it was, in its place', () => {
+  const token = (field: string, chunk: string): Frame => ({
+    type: 'token',
+    field,
+    predictor: 'compose',
+    chunk,
+    is_last: false,
+  })
+  const values = { reasoning: 'r', b: 'said in two', c: 'sai', d: null, e: ['said'] }
+  const result = { predictor: 'compose', call: 1, values, truncated: false, hash: 'h' }
+  const tail = new Tail('run', HEADER)
+  const said = new Said()
+  const write = (frames: readonly Frame[], results: readonly KeptResult[]) => {
+    said.add(frames)
+    tail.append(
+      nextEntry(
+        tail,
+        1,
+        frames,
+        results.map((one) => said.take(one)),
+      ),
+    )
+  }
+  // What was said before a reset is no part of it.
+  write([token('b', 'never'), { type: 'reset', keep: [], message: 'Not that.' }], [])
+  write([token('b', 'said in '), token('c', 'said'), token('b', 'two')], [result])
+  const [kept] = tail.entries.at(-1)?.results ?? []
+  assert.deepEqual([kept?.said, kept?.values.b, kept?.values.c], [['b'], null, 'sai'])
+  const [whole] = replayOf(tail).results
+  assert.equal(JSON.stringify(whole), JSON.stringify(result))
 })

@@ -244,7 +244,8 @@ test('nothing is left behind: no lease, no key that stays, no consumer', async (
   }
   const keys = (await redis.command('KEYS', '*')).split('\n').filter((key) => key !== '')
   assert.ok(keys.length >= 5, String(keys))
-  for (const key of keys) assert.ok(Number(await redis.command('PTTL', key)) > 0, key)
+  // Some go in this very moment.
+  for (const key of keys) assert.notEqual(await redis.command('PTTL', key), '-1', key)
   const work = keys.filter((key) => key.includes(':work:'))
   assert.equal(work.length, 1)
   assert.equal(await redis.command('XLEN', work[0] as string), '0')

@@ -1,7 +1,7 @@
 /** A real Redis server of the test's own, which keeps nothing on disk. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +71,13 @@ export class Redis {
     child.kill('SIGKILL')
     child.ref() // its end is awaited, even where nothing else keeps the process
     await once(child, 'exit')
+  }
+
+  /** From now on, this server is found where another one was, which ends. */
+  async takeThePlaceOf(other: Redis): Promise<void> {
+    await other.kill()
+    rmSync(other.#socket, { force: true })
+    symlinkSync(this.#socket, other.#socket)
   }
 
   /** Lets the server hang: its connections stay open, and nothing is answered. */

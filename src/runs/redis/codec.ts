@@ -1,6 +1,6 @@
 /** Entries of a run's log as entries of a stream, and back. */
 import type { Frame } from '../../core/frame.ts'
-import { type Entry, firstOf, type KeptResult, packed, unpacked } from '../entry.ts'
+import { type Entry, firstOf, type KeptResult, type Lanes, packed, unpacked } from '../entry.ts'
 import type { RunHeader } from '../header.ts'
 import { type Position, positionOf, written } from '../position.ts'
 import { type Command, Refused } from './connection.ts'
@@ -47,14 +47,25 @@ export function openingOf([, fields]: StreamEntry): Opening {
 /** Writes entries of one owner that follow each other as one. */
 export function appendCommand(id: string, entries: readonly Entry[]): Command {
   const last = entries.at(-1) as Entry
-  const frames = `[${entries.map(({ packed }) => packed.slice(1, -1)).join(',')}]`
   const count = entries.reduce((sum, entry) => sum + entry.frames, 0)
   const results = entries.flatMap((entry) => entry.results)
   return [
-    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'n', String(count), 'f', frames],
+    ...['XADD', runKey(id), 'NOMKSTREAM', written(last.at), 'n', String(count), 'f', joined(entries)],
     ...(results.length > 0 ? ['r', JSON.stringify(results)] : []),
     ...(last.endedAt === undefined ? [] : ['e', String(last.endedAt)]),
   ]
+}
+
+/** The frames of entries, packed. Most are a single token, in the lane of the one before: that isn't named again. */
+function joined(entries: readonly Entry[]): string {
+  let lane: string | undefined
+  const pieces = entries.map(({ packed, frames }) => {
+    const [own] = /^\[\d+,/.exec(packed) ?? []
+    const piece = packed.slice(own !== undefined && own === lane ? own.length : 1, -1)
+    lane = frames === 1 ? own : undefined
+    return piece
+  })
+  return `[${pieces.join(',')}]`
 }
 
 /** Says that a run has a new owner: from now on, nothing of an earlier one is accepted. */
@@ -85,9 +96,14 @@ export function endCommand(id: string, attempt: number, frames: readonly Frame[]
 /**
  * @param before what the reader has already. A server that had lost writes may have got them again, together with newer
  *   ones: then some of the entry's frames are known
+ * @param lanes of the run's header
  * @returns undefined for the first entry
  */
-export function entryOf([id, fields]: StreamEntry, before: Position): Entry | undefined {
+export function entryOf(
+  [id, fields]: StreamEntry,
+  before: Position,
+  lanes: Lanes | undefined,
+): Entry | undefined {
   const at = positionOf(id)
   if (!at || id === OPENING_ID) return undefined
   const values = valuesOf(fields)
@@ -102,8 +118,8 @@ export function entryOf([id, fields]: StreamEntry, before: Position): Entry | un
   }
   const known = before.attempt === at.attempt ? before.count - firstOf(entry) + 1 : 0
   if (known <= 0 || known > entry.frames) return entry
-  const rest = unpacked(entry.packed).slice(known)
-  return { ...entry, frames: rest.length, packed: packed(rest) }
+  const rest = unpacked(entry.packed, lanes).slice(known)
+  return { ...entry, frames: rest.length, packed: packed(rest, lanes) }
 }
 
 /** Whether a run is over that has this last entry. */

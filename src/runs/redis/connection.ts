@@ -4,9 +4,13 @@
  */
 import { createClient, ErrorReply, MultiErrorReply } from '@redis/client'
 import { LogUnavailable } from '../log.ts'
+import { EPOCH } from './keys.ts'
 
 /** Longer than any command blocks. Without it, a command to a server that hangs waits for ever. */
 const SOCKET_TIMEOUT_MS = 6_000
+
+/** Milliseconds between attempts to connect, at most. */
+export const LONGEST_WAIT_MS = 1_000
 
 /** A command and its arguments. */
 export type Command = readonly string[]
@@ -20,6 +24,21 @@ export class Refused extends Error {
   }
 }
 
+/** The server is a node of a cluster, and doesn't have our keys. Its message is for whoever runs the service. */
+export class WrongServer extends Error {
+  override readonly name = 'WrongServer'
+
+  /** @param answer of the server, such as `MOVED 13907 10.0.0.7:6379` */
+  constructor(answer: string) {
+    const [, node] = /^MOVED \d+ (\S+)/.exec(answer) ?? []
+    const which = node === undefined ? 'at one server that has all of them' : `at ${node}, which has them`
+    super(
+      `REDIS_URL is a node of a Redis Cluster that doesn't have our keys (${answer}). Point it ${which}, ` +
+        'or at a Redis that is no cluster.',
+    )
+  }
+}
+
 export type ConnectionOptions = {
   readonly url: string
   /** Called whenever it can be used from now on. */
@@ -30,11 +49,16 @@ export type ConnectionOptions = {
 
 export class Connection {
   readonly #client
+  readonly #options: ConnectionOptions
   #isUp = false
+  /** Whether the server has our keys, as far as it has said. */
+  #isRight = true
   /** Settles when it is known whether the server can be reached. */
   readonly #tried = Promise.withResolvers<void>()
 
-  constructor({ url, onUp, onDown }: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { url, onDown } = options
+    this.#options = options
     this.#client = createClient({
       ...addressOf(url),
       RESP: 2,
@@ -44,11 +68,7 @@ export class Connection {
       // for that long here: without a connection commands fail at once, and the socket has its timeout.
       commandOptions: { timeout: 0 },
     })
-    this.#client.on('ready', () => {
-      this.#isUp = true
-      this.#tried.resolve()
-      onUp?.()
-    })
+    this.#client.on('ready', () => this.#begin())
     this.#client.on('error', (cause: Error) => {
       this.#isUp = false
       this.#tried.resolve()
@@ -61,17 +81,18 @@ export class Connection {
     return this.#isUp && this.#client.isReady
   }
 
+  /** Whether commands on our keys are of any use. */
+  get isUsable(): boolean {
+    return this.isUp && this.#isRight
+  }
+
   /**
    * @returns the reply: a text, a number, null or a list of these
    * @throws Refused; LogUnavailable
    */
   async send<Reply>(...command: Command): Promise<Reply> {
     await this.#tried.promise
-    try {
-      return await this.#client.sendCommand<Reply>(command)
-    } catch (error) {
-      throw failureOf(error)
-    }
+    return this.#send<Reply>(command)
   }
 
   /**
@@ -88,30 +109,64 @@ export class Connection {
       return (await multi.exec()) as unknown[]
     } catch (error) {
       if (error instanceof MultiErrorReply) return error.replies.map(replyOf)
-      throw failureOf(error)
+      throw this.#failureOf(error)
     }
   }
 
   close(): void {
     if (this.#client.isOpen) this.#client.destroy()
   }
+
+  /** Any node of a cluster takes a connection: only a command on a key tells whether it is of use. */
+  async #begin(): Promise<void> {
+    this.#isRight = true
+    await this.#send(['EXISTS', EPOCH]).catch(() => {}) // whatever else is wrong, the commands of others say
+    this.#isUp = this.#client.isReady
+    this.#tried.resolve()
+    if (this.isUsable) this.#options.onUp?.()
+  }
+
+  async #send<Reply>(command: Command): Promise<Reply> {
+    try {
+      const reply = await this.#client.sendCommand<Reply>(command)
+      if (command[0] !== 'CLIENT') this.#hasOurKeys() // that one has none
+      return reply
+    } catch (error) {
+      throw this.#failureOf(error)
+    }
+  }
+
+  /** @returns a server that is full, or has no rights for us, or isn't the one for our keys, is as good as away */
+  #failureOf(error: unknown): Error {
+    if (!(error instanceof ErrorReply)) return new LogUnavailable(error)
+    const { message } = error
+    if (/^(MOVED|CROSSSLOT|CLUSTERDOWN)/.test(message)) {
+      this.#isRight = false
+      const cause = new WrongServer(message)
+      this.#options.onDown?.(cause)
+      return new LogUnavailable(cause)
+    }
+    const isAway = /^(OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOPERM|NOAUTH|ASK|TRYAGAIN)/.test(message)
+    if (isAway) return new LogUnavailable(error)
+    this.#hasOurKeys()
+    return new Refused(message)
+  }
+
+  #hasOurKeys(): void {
+    if (this.#isRight) return
+    this.#isRight = true
+    this.#options.onUp?.()
+  }
 }
 
 const replyOf = (reply: unknown) => (reply instanceof ErrorReply ? new Refused(reply.message) : reply)
-
-/** @returns a server that is full, or has no rights for us, is as good as away */
-function failureOf(error: unknown): Error {
-  if (!(error instanceof ErrorReply)) return new LogUnavailable(error)
-  const isAway = /^(OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOPERM|NOAUTH|CLUSTERDOWN)/.test(error.message)
-  return isAway ? new LogUnavailable(error) : new Refused(error.message)
-}
 
 function addressOf(url: string) {
   const { protocol, pathname, username, password } = new URL(url)
   const socket = {
     socketTimeout: SOCKET_TIMEOUT_MS,
     connectTimeout: 5_000,
-    reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, 1_000),
+    reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, LONGEST_WAIT_MS),
   }
   if (protocol !== 'unix:') return { url, socket }
   const credentials = {

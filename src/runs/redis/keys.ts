@@ -7,8 +7,14 @@ const PREFIX = 'tributary:{0}:'
 /** The log of a run: a stream. */
 export const runKey = (id: string) => `${PREFIX}run:${id}`
 
+/** Says that somebody has had a run forgotten, for as long as it could still be under way. */
+export const erasedKey = (id: string) => `${PREFIX}erased:${id}`
+
 /** The runs of one version of a program that are under way: a stream, whose pending entries are their leases. */
 export const workKey = (fingerprint: string) => `${PREFIX}work:${fingerprint}`
+
+/** Says that somebody has just looked for leases of a version that were left behind for so many milliseconds. */
+export const lookKey = (fingerprint: string, ms: number) => `${PREFIX}look:${fingerprint}:${ms}`
 
 /** The versions of programs that have such a stream: a set. */
 export const VERSIONS = `${PREFIX}versions`

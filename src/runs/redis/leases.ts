@@ -4,18 +4,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Connection } from './connection.ts'
-import { Refused } from './connection.ts'
-import { OWNERS, VERSIONS, workKey } from './keys.ts'
+import { LONGEST_WAIT_MS, Refused } from './connection.ts'
+import { lookKey, OWNERS, VERSIONS, workKey } from './keys.ts'
 
-/** Milliseconds between renewals, and between looks for what was left behind. */
+/** Milliseconds between renewals: a second, or a third of a shorter lease. */
 const RENEW_MS = 1_000
-const SCAN_MS = 500
+/** Milliseconds between looks for what was left behind, whoever it is that looks. */
+const LOOK_MS = 500
+/** The share of that time for which nobody else looks: whoever looked is to find it over when it asks again. */
+const SPARED = 0.8
 /** Leases of a version that nobody here knows have to have been left for so long: a deploy may be under way. */
 const FOREIGN_LEASES = 6
 /** Leases that are taken over by one command. Redis looks at ten times as many, and says where to go on. */
 const COUNT = 100
-/** Commands of one look: 5,000 leases take Redis 8 ms. Where there are more, the next look goes on from there. */
-const COMMANDS = 5
 /** Where a look begins, and what Redis says at the end of them all. */
 const BEGINNING = '0-0'
 
@@ -47,20 +48,21 @@ export type LeasesOptions = {
 export class Leases {
   readonly #options: LeasesOptions
   readonly #stopping = new AbortController()
-  /** Up to where the leases of each version have been looked at. */
-  readonly #lookedAt = new Map<string, string>()
   #isScanning = false
+  #renewedAt = performance.now()
+  /** Until when nothing is taken from others. */
+  #sparesUntil = 0
 
   constructor(options: LeasesOptions) {
     this.#options = options
-    this.#repeat(RENEW_MS, () => this.#renew())
+    this.#repeat(Math.min(RENEW_MS, options.leaseMs / 3), () => this.renew())
   }
 
   /** Looks for runs whose owners are gone, from now on. */
   scan(): void {
     if (this.#isScanning) return
     this.#isScanning = true
-    this.#repeat(SCAN_MS, () => this.#scan())
+    this.#repeat(LOOK_MS, () => this.#scan())
     this.#repeat(this.#options.leaseMs, () => this.#scanForeign())
   }
 
@@ -137,9 +139,13 @@ export class Leases {
     ])
   }
 
-  /** Reading what is pending at this process renews it, lists it, and takes nothing from anybody else. */
-  async #renew(): Promise<void> {
-    const { connection, me, fingerprints, onRenewed } = this.#options
+  /**
+   * Renews what this process holds. Reading what is pending renews it, lists it, and takes nothing from anybody else.
+   *
+   * @throws LogUnavailable; Refused
+   */
+  async renew(): Promise<void> {
+    const { connection, me, fingerprints, leaseMs, onRenewed } = this.#options
     const held = await Promise.all(
       fingerprints.map(async (fingerprint): Promise<Lease[]> => {
         const key = workKey(fingerprint)
@@ -158,14 +164,29 @@ export class Leases {
         }
       }),
     )
+    const now = performance.now()
+    // Others may have had no Redis either: all leases have run out, and their owners live. They get time to come back.
+    if (this.#isLate(now)) this.#sparesUntil = now + LONGEST_WAIT_MS + leaseMs
+    this.#renewedAt = now
     await onRenewed(held.flat())
+  }
+
+  /** Whether this process couldn't renew for so long that leases may have run out. */
+  #isLate(now: number): boolean {
+    return now - this.#renewedAt > this.#options.leaseMs / 2
+  }
+
+  /** Whether a lease that has run out says that its owner is gone. */
+  #canTell(): boolean {
+    const now = performance.now()
+    return !this.#isLate(now) && now >= this.#sparesUntil
   }
 
   async #scan(): Promise<void> {
     const { fingerprints, leaseMs, hasRoom, onLeft } = this.#options
     for (const fingerprint of fingerprints) {
       if (!hasRoom()) return
-      for await (const lease of this.#leftBehind(fingerprint, leaseMs)) await onLeft(lease)
+      for await (const lease of this.#leftBehind(fingerprint, leaseMs, LOOK_MS)) await onLeft(lease)
     }
   }
 
@@ -177,28 +198,41 @@ export class Leases {
         await connection.send('SREM', VERSIONS, fingerprint)
         continue
       }
-      for await (const lease of this.#leftBehind(fingerprint, FOREIGN_LEASES * leaseMs))
-        await onForeign(lease)
+      const left = this.#leftBehind(fingerprint, FOREIGN_LEASES * leaseMs, leaseMs)
+      for await (const lease of left) await onForeign(lease)
     }
   }
 
-  /** What nobody has renewed for so long is now this process'. */
-  async *#leftBehind(fingerprint: string, ms: number): AsyncGenerator<Lease> {
+  /**
+   * What nobody has renewed for so long is now this process'. One look serves all processes: Redis has to go through all
+   * leases for it.
+   *
+   * @param everyMs milliseconds between looks
+   */
+  async *#leftBehind(fingerprint: string, ms: number, everyMs: number): AsyncGenerator<Lease> {
     const { connection, me } = this.#options
     const key = workKey(fingerprint)
+    if (!(await this.#isNext(lookKey(fingerprint, ms), everyMs))) return
     try {
-      for (let command = 0; command < COMMANDS; command++) {
-        const from = this.#lookedAt.get(fingerprint) ?? BEGINNING
+      let from = BEGINNING
+      do {
+        if (!this.#canTell()) return
         const [next, entries] = await connection.send<[string, [string, string[]][]]>(
           ...['XAUTOCLAIM', key, OWNERS, me, String(ms), from, 'COUNT', String(COUNT)],
         )
-        this.#lookedAt.set(fingerprint, next)
         for (const [work, fields] of entries) yield { fingerprint, work, run: fields[1] ?? '' }
-        if (next === BEGINNING) return
-      }
+        from = next
+      } while (from !== BEGINNING)
     } catch (error) {
       if (!(error instanceof Refused && error.is('NOGROUP'))) throw error
     }
+  }
+
+  /** Whether nobody has looked just now. Whoever dies while it looks keeps others from it for no longer than that. */
+  async #isNext(key: string, everyMs: number): Promise<boolean> {
+    const { connection, me } = this.#options
+    const sparedMs = String(Math.floor(SPARED * everyMs))
+    return (await connection.send<string | null>('SET', key, me, 'NX', 'PX', sparedMs)) !== null
   }
 
   async #repeat(ms: number, work: () => Promise<void>): Promise<void> {

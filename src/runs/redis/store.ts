@@ -4,35 +4,20 @@
  * server accepts nothing of an earlier owner.
  */
 import { randomBytes } from 'node:crypto'
-import { RunError } from '../../core/errors.ts'
 import type { Frame } from '../../core/frame.ts'
-import { errorFrame } from '../../core/streamify.ts'
 import type { RunHeader } from '../header.ts'
 import { type Adopter, LogUnavailable, type Opened, type OwnLog, type RunStore } from '../log.ts'
-import { positionOf } from '../position.ts'
 import { Tail } from '../tail.ts'
-import {
-  claimCommand,
-  endCommand,
-  eraseCommand,
-  firstCommand,
-  isEnd,
-  isErased,
-  isTaken,
-  lastCommand,
-  type Opening,
-  openingCommand,
-  openingOf,
-  type StreamEntry,
-} from './codec.ts'
-import { Connection, Refused } from './connection.ts'
-import { EPOCH, idempotencyKey, newestKey, runKey } from './keys.ts'
+import { isErased, type Opening, openingCommand, openingOf, type StreamEntry } from './codec.ts'
+import { Connection, Refused, WrongServer } from './connection.ts'
+import { Ends } from './ends.ts'
+import { EPOCH, erasedKey, idempotencyKey, newestKey, runKey } from './keys.ts'
 import { type Lease, Leases } from './leases.ts'
 import { take, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
 
-/** Milliseconds that the end of a run that is to be forgotten can still be read. */
-const ERASED_MS = 5_000
+/** Milliseconds that a log is held after its end: a replica that takes the server's place may not have got that far. */
+const SETTLED_MS = 5_000
 /** Milliseconds that the mark is kept by which an emptied server is known. */
 const EPOCH_MS = 7 * 24 * 3_600_000
 
@@ -63,6 +48,8 @@ type Own = {
   opening: Opening
   /** The mark of the server that has the run: one that has been emptied has another. */
   epoch: string
+  /** When it was last known that nobody else could have ended it, in milliseconds since 1970. */
+  heldAt: number
 }
 
 export class RedisStore implements RunStore {
@@ -72,7 +59,10 @@ export class RedisStore implements RunStore {
   readonly #connection: Connection
   readonly #watch: Watch
   readonly #leases: Leases
+  readonly #ends: Ends
   readonly #held = new Map<string, Held>()
+  /** Those that this process has just ended. */
+  readonly #ended = new Map<string, Own>()
   #adopter: Adopter | undefined
   /** The runs that are just being begun or taken over here. */
   readonly #busy = new Set<string>()
@@ -97,12 +87,18 @@ export class RedisStore implements RunStore {
       hasRoom: () => this.#adopter?.hasRoom() ?? false,
       onRenewed: (held) => this.#compare(held),
       onLeft: (lease) => this.#claim(lease),
-      onForeign: (lease) => this.#end(lease),
+      onForeign: (lease) => this.#ends.lose(lease),
+    })
+    this.#ends = new Ends({
+      connection: this.#connection,
+      leases: this.#leases,
+      retentionMs: options.retentionMs,
+      keepMs: this.#keepMs,
     })
   }
 
   get isAvailable(): boolean {
-    return this.#connection.isUp
+    return this.#connection.isUsable
   }
 
   serve(adopter: Adopter): void {
@@ -150,15 +146,7 @@ export class RedisStore implements RunStore {
 
   async cancel(id: string, frames: readonly Frame[]): Promise<void> {
     try {
-      for (;;) {
-        const top = await this.#top(id)
-        if (!top || isEnd(top)) return
-        const reply = await this.#unlessTaken(endCommand(id, attemptOf(top) + 1, frames))
-        if (reply === 'taken') continue
-        const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(id))
-        if (opening) await this.#finish(id, openingOf(opening))
-        return
-      }
+      await this.#ends.cancel(id, frames)
     } catch (error) {
       throw unavailable(error)
     }
@@ -166,15 +154,7 @@ export class RedisStore implements RunStore {
 
   async erase(id: string): Promise<void> {
     try {
-      const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(id))
-      const top = await this.#top(id)
-      if (!opening || !top) return
-      const { key } = openingOf(opening)
-      await this.#connection.transaction([
-        eraseCommand(id, attemptOf(top) + 1),
-        ['PEXPIRE', runKey(id), String(ERASED_MS)],
-        ...(key === undefined ? [] : [['UNLINK', idempotencyKey(key)]]),
-      ])
+      await this.#ends.erase(id)
       this.#held.delete(id)
     } catch (error) {
       throw unavailable(error)
@@ -235,7 +215,9 @@ export class RedisStore implements RunStore {
       onEnd: async () => {
         held.own = undefined
         this.#dropUnread(held)
-        await this.#finish(tail.id, own.opening)
+        own.heldAt = Date.now()
+        this.#ended.set(tail.id, own)
+        await this.#ends.finish(tail.id, own.opening)
       },
       onLost: () => {
         held.own = undefined
@@ -250,7 +232,7 @@ export class RedisStore implements RunStore {
       },
       onMissing: () => this.#rewrite(own),
     })
-    const own: Own = { writer, opening, epoch }
+    const own: Own = { writer, opening, epoch, heldAt: Date.now() }
     held.own = own
     return writer
   }
@@ -286,48 +268,45 @@ export class RedisStore implements RunStore {
     this.#watch.leave(tail)
   }
 
-  /** A run is over: it is nobody's work, and is forgotten in time. */
-  async #finish(id: string, opening: Pick<Lease, 'fingerprint' | 'work'>): Promise<void> {
-    await this.#connection.transaction([
-      ...this.#leases.endOf(opening),
-      ['PEXPIRE', runKey(id), String(this.#options.retentionMs)],
-    ])
-  }
-
   /** What this process holds, against what it thinks it owns. */
   async #compare(leases: readonly Lease[]): Promise<void> {
     const held = new Set(leases.map(({ work }) => work))
     for (const { own } of this.#held.values()) {
       if (!own) continue
-      if (held.has(own.opening.work)) own.writer.flush()
-      else own.writer.doubt() // somebody has taken it over, or the server has been emptied
+      if (held.has(own.opening.work)) {
+        own.heldAt = Date.now()
+        own.writer.flush()
+      } else {
+        own.writer.doubt() // somebody has taken it over, or the server has lost it
+      }
     }
     // What was left half done, such as a claim that was refused.
     for (const lease of leases) await this.#claim(lease)
+    for (const [id, { heldAt }] of this.#ended) {
+      if (Date.now() - heldAt > SETTLED_MS) this.#ended.delete(id)
+    }
   }
 
   /** Goes on with a run whose owner is gone. */
   async #claim(lease: Lease): Promise<void> {
-    if (this.#busy.has(lease.run) || this.#held.get(lease.run)?.own) return
-    this.#busy.add(lease.run)
+    const { run } = lease
+    if (this.#busy.has(run) || this.#held.get(run)?.own || this.#ended.has(run)) return
+    this.#busy.add(run)
     try {
       await this.#goOn(lease)
     } finally {
-      this.#busy.delete(lease.run)
+      this.#busy.delete(run)
     }
   }
 
   async #goOn(lease: Lease): Promise<void> {
-    const top = await this.#top(lease.run)
-    if (!top || isEnd(top)) {
+    if (!this.#adopter?.hasRoom()) return this.#leases.release(lease)
+    const attempt = await this.#ends.claim(lease.run, this.#me)
+    if (attempt === undefined) return
+    if (attempt === 'over') {
       await this.#connection.transaction(this.#leases.endOf(lease))
       return
     }
-    if (!this.#adopter?.hasRoom()) return this.#leases.release(lease)
-    const attempt = attemptOf(top) + 1
-    // Only when this is accepted is it certain that nothing older follows.
-    const reply = await this.#unlessTaken(claimCommand(lease.run, attempt, this.#me))
-    if (reply === 'taken' || reply === null) return
     const epoch = await this.#epoch()
     const entries = await this.#connection.send<StreamEntry[]>('XRANGE', runKey(lease.run), '-', '+')
     const held = this.#held.get(lease.run) ?? this.#holdRead(lease.run, entries)
@@ -339,48 +318,22 @@ export class RedisStore implements RunStore {
     this.#adopter.adopt(this.#own(held, attempt, { ...openingOf(first), ...lease }, epoch))
   }
 
-  /** Ends a run that no process here can go on with. */
-  async #end(lease: Lease): Promise<void> {
-    const top = await this.#top(lease.run)
-    if (top && !isEnd(top)) {
-      const [opening] = await this.#connection.send<StreamEntry[]>(...firstCommand(lease.run))
-      if (!opening) return
-      const { requestId } = openingOf(opening).header
-      const frames: Frame[] = [errorFrame(new RunError('run_lost'), requestId)]
-      if ((await this.#unlessTaken(endCommand(lease.run, attemptOf(top) + 1, frames))) === 'taken') return
-    }
-    await this.#finish(lease.run, lease)
-  }
-
-  async #top(id: string): Promise<StreamEntry | undefined> {
-    const [top] = await this.#connection.send<StreamEntry[]>(...lastCommand(id))
-    return top
-  }
-
-  /** Appends, unless somebody else has written what comes after it. */
-  async #unlessTaken(command: readonly string[]): Promise<string | null | 'taken'> {
-    try {
-      return await this.#connection.send<string | null>(...command)
-    } catch (error) {
-      if (isTaken(error)) return 'taken'
-      throw error
-    }
-  }
-
   #isBack(): void {
     if (this.#isAway) this.#options.log('Redis is back: resumable runs are kept in it again.')
     this.#isAway = false
     clearTimeout(this.#cutTimer)
     this.#cutTimer = undefined
     for (const { own } of this.#held.values()) own?.writer.doubt()
+    // Where it fails, somebody has been faster, or Redis is gone again.
+    for (const { writer } of this.#ended.values()) writer.confirm().catch(() => {})
+    this.#leases.renew().catch(() => {}) // the next time, then
   }
 
   #isGone(cause: Error): void {
     if (!this.#isAway) {
       const why = cause.message || (cause as NodeJS.ErrnoException).code || cause.name
-      this.#options.log(
-        `Redis can't be reached (${why}): no resumable run begins, and those of other instances can't be read.`,
-      )
+      const what = cause instanceof WrongServer ? why : `Redis can't be reached (${why}).`
+      this.#options.log(`${what} No resumable run begins, and those of other instances can't be read.`)
     }
     this.#isAway = true
     // Readers of runs of other processes had better ask one that can be reached.
@@ -404,13 +357,13 @@ export class RedisStore implements RunStore {
   }
 
   /**
-   * Gives a server that has been emptied a run that it had.
+   * Gives a server a run that it has lost.
    *
    * @returns false where the run has been erased, or has expired
    */
   async #rewrite(own: Own): Promise<boolean> {
     const epoch = await this.#epoch()
-    if (epoch === own.epoch) return false
+    if (epoch === own.epoch && (await this.#isForgotten(own))) return false
     const { fingerprint, key } = own.opening
     const { id, header } = own.writer.tail
     const work = await this.#leases.take(fingerprint, id)
@@ -426,8 +379,12 @@ export class RedisStore implements RunStore {
     own.epoch = epoch
     return true
   }
-}
 
-const attemptOf = ([id]: StreamEntry) => positionOf(id)?.attempt ?? 1
+  /** Whether a run that isn't there is to be gone: somebody has had it erased, or has ended it long ago. */
+  async #isForgotten({ writer, heldAt }: Own): Promise<boolean> {
+    if (Date.now() - heldAt > this.#options.retentionMs) return true
+    return (await this.#connection.send<number>('EXISTS', erasedKey(writer.tail.id))) === 1
+  }
+}
 
 const unavailable = (error: unknown) => (error instanceof Refused ? new LogUnavailable(error) : error)

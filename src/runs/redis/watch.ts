@@ -132,7 +132,7 @@ export class Watch {
 /** Adds entries of a stream to the log that they are of. */
 export function take(tail: Tail, entries: readonly StreamEntry[]): void {
   for (const one of entries) {
-    const entry = entryOf(one, tail.position)
+    const entry = entryOf(one, tail.position, tail.header.lanes)
     if (entry) tail.append(entry)
   }
 }

@@ -127,6 +127,23 @@ export class Writer implements OwnLog {
     return this.#writing
   }
 
+  /**
+   * Redis had the end, and may have lost it: then it gets it again. Whoever saw it is to have seen the only one.
+   *
+   * @throws LogUnavailable; Refused where somebody has written what isn't older
+   */
+  async confirm(): Promise<void> {
+    const { connection, onEnd, onMissing } = this.#options
+    const { id, entries } = this.tail
+    const [top] = await connection.send<StreamEntry[]>(...lastCommand(id))
+    const at = top && positionOf(top[0])
+    if (at && at.attempt !== this.attempt) return // somebody has gone on with it, or has had it forgotten
+    const lacking = at ? entries.slice(this.tail.indexAfter(at)) : []
+    if (at ? lacking.length === 0 : !(await onMissing())) return
+    if (lacking.length > 0) await connection.send(...appendCommand(id, lacking))
+    await onEnd()
+  }
+
   /** Writes the whole log, which Redis has lost. */
   commands(): (readonly string[])[] {
     const ending = this.#ending ? [this.#ending] : []
@@ -184,9 +201,7 @@ export class Writer implements OwnLog {
 
   async #isMissing(): Promise<void> {
     if (!(await this.#options.onMissing())) return this.lose(new RunError('cancelled'))
-    this.#isUnsure = false
-    this.#written = this.tail.entries.length
-    if (this.#hasEnd) await this.#isOver()
+    this.#isUnsure = true // another owner may have written it first
   }
 
   /** Redis has the end. */
