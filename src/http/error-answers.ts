@@ -26,6 +26,12 @@ const problemDocument: Refusal = (problem, requestId) => ({
   body: JSON.stringify(problem.toBody(requestId)),
 })
 
+/**
+ * Bytes of a body that are worth reading although they are too many. Many clients read nothing before they have sent all
+ * of it, nginx among them. A connection that is closed meanwhile is reset, and they never see the answer.
+ */
+const MAX_DISCARDED = 16 * 1024 * 1024
+
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /** Refuses what no route is there for, and answers what hooks and routes throw. */
@@ -51,6 +57,9 @@ export function answerError(
   const problem = loggedProblem(error, request)
   const { refusal = problemDocument } = request.routeOptions.config
   const { type, body } = refusal(problem, request.id)
+  // Fastify would close the connection. Without that, Node reads the rest and forgets it, within the time of any request.
+  const isShort = Number(request.headers['content-length']) <= MAX_DISCARDED
+  if (problem.code === 'body_too_large' && isShort) reply.removeHeader('connection')
   return reply.status(problem.status).headers(problem.headers).type(type).send(body)
 }
 

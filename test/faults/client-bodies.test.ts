@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { ProblemBody } from '../../src/http/problem.ts'
+import { type Answer, answersOf, RawClient } from '../support/raw-client.ts'
 import { assertNothingRan, postBody, refusalOf } from '../support/refusals.ts'
-import { framesOf, predictionOf, Service } from '../support/service.ts'
+import { framesOf, predictionOf, rawQuestion, Service } from '../support/service.ts'
 
 const BODY_LIMIT = 128 * 1024
 
@@ -25,6 +26,27 @@ test('C10 a body over the limit is refused, with a length and without', async (t
   const chunked = new Blob([body]).stream()
   await refusalOf(await postBody(service, chunked), 413, 'body_too_large')
   await assertNothingRan(service)
+})
+
+test('C10 a client that reads nothing before it has sent too much sees why it is refused', async (t) => {
+  const service = await Service.start(t)
+  const length = 8 * 1024 * 1024
+  const client = await RawClient.connect(service)
+  client.socket.pause()
+  const half = 'a'.repeat(length / 2)
+  client.socket.write(
+    `POST /v1/stream HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`,
+  )
+  while (!service.log.lines.some(({ code }) => code === 'body_too_large')) await service.log.next()
+  await new Promise((resolve) => client.socket.write(half, resolve))
+  client.socket.write(half + rawQuestion('next'))
+  client.socket.resume()
+  await client.until('[DONE]')
+  const [refusal, next] = answersOf(client.text)
+  await refusalOf(refusal as Answer, 413, 'body_too_large')
+  predictionOf(framesOf(next?.body ?? ''))
+  client.socket.destroy()
+  await service.assertQuiet('ok')
 })
 
 test('C10 a body at the limit is read', async (t) => {
