@@ -17,6 +17,9 @@ export type Place = 'alone' | 'beside'
 /** Whose runs go on. */
 export type GoesOn = 'none' | 'own' | 'others'
 
+/** Milliseconds between two looks at runs that say nothing meanwhile: their clocks show tenths of a second. */
+const CLOCK_MS = 50
+
 export type RunsOnPageOptions = {
   readonly memory: StageMemory
   /** Called once per animation frame in which something may have changed. */
@@ -32,6 +35,7 @@ export class RunsOnPage {
   /** The one that was asked or found last. */
   #current: Current | undefined
   #isScheduled = false
+  #clock: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: RunsOnPageOptions) {
     this.#options = options
@@ -145,6 +149,11 @@ export class RunsOnPage {
     })
   }
 
+  #scheduleClock(): void {
+    clearTimeout(this.#clock)
+    this.#clock = setTimeout(() => this.schedule(), CLOCK_MS)
+  }
+
   /**
    * Shows the runs as they are. Called once per animation frame.
    *
@@ -156,7 +165,9 @@ export class RunsOnPage {
     if (record && (record.frames.length > 0 || (record.isKept && isCut))) this.#showCurrent()
     for (const run of this.#shown) run.tick()
     for (const view of this.views) if (!view.isOver) view.show()
-    if ([...this.#shown, ...(current ? [current.run] : [])].some(isOn)) this.schedule() // their clocks keep running
+    const going = [...this.#shown, ...(current ? [current.run] : [])].filter(isOn)
+    if (going.some(({ isPlayed }) => isPlayed)) this.schedule()
+    else if (going.length > 0) this.#scheduleClock()
     if (!current || isOn(current.run)) return undefined
     this.#current = undefined
     showPending(undefined)

@@ -7,10 +7,15 @@ export class StageMemory {
   sought: string | undefined
   /** Ids of runs that were deleted while they are shown. */
   readonly #deleted = new Set<string>()
+  /** What was remembered last. */
+  #shown: string | undefined
 
   remember(records: readonly RunRecord[]): void {
     const lasting = records.filter(({ id }) => !this.#deleted.has(id))
-    rememberShown(lasting.map(({ id }) => id))
+    const ids = lasting.map(({ id }) => id)
+    // It is asked in every animation frame, and each time the browser would write.
+    if (ids.join() !== this.#shown) rememberShown(ids)
+    this.#shown = ids.join()
     nameInAddress(lasting.findLast(({ isKept }) => isKept)?.id ?? this.sought)
   }
 
