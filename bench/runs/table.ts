@@ -157,7 +157,7 @@ export function resultsOf(seen: Seen, repetitions: number, minutes: number): str
   return [
     '# Resumable runs',
     [
-      `\`npm run bench:runs\` on the same kind of machine: ${cpu?.model.trim()}, ${others.length + 1} processors, nothing pinned, ${Math.round(totalmem() / 2 ** 30)} GiB;`,
+      `\`npm run bench:runs\` on this machine: ${cpu?.model.trim()}, ${others.length + 1} processors, nothing pinned, ${Math.round(totalmem() / 2 ** 30)} GiB;`,
       `Node ${process.versions.node}, Redis on a Unix socket; ${new Date().toISOString().slice(0, 10)}; ${repetitions} repetitions, ${Math.round(minutes)} min.`,
       'Medians of the repetitions; of an even number, the higher one. The machine was shared: the last column is its load average when each repetition began. A model, a client,',
       'Redis and one or two instances had the two processors between them, so times to a reader have all of their work in them.',
