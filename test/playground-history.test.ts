@@ -8,6 +8,7 @@ import type { Frame } from '../src/core/frame.ts'
 import { axe, findingsEverywhere } from './support/axe.ts'
 import { ask, holds, lane, openPage, openTab, standsAt, written } from './support/browser.ts'
 import { invoice } from './support/invoice.ts'
+import { untilKept } from './support/kept-runs.ts'
 import { oneCall } from './support/programs.ts'
 import { Service } from './support/service.ts'
 import { type Exchange, echo } from './support/upstream.ts'
@@ -24,28 +25,8 @@ async function askAndKeep(page: Page, words: string, answerer = 'answerer'): Pro
 }
 
 /** Waits until the browser keeps a run with these words that stands so. */
-async function kept(page: Page, words: string, standing = 'done'): Promise<void> {
-  const isKept = () =>
-    page.evaluate(
-      async ([words, standing]) => {
-        const [{ name = '' } = {}] = await indexedDB.databases()
-        const entries = await new Promise<{ text: string; standing: string }[]>((resolve) => {
-          const opening = indexedDB.open(name)
-          opening.onsuccess = () => {
-            const asking = opening.result.transaction('entries').objectStore('entries').getAll()
-            asking.onsuccess = () => {
-              opening.result.close()
-              resolve(asking.result)
-            }
-          }
-        })
-        return entries.some((one) => one.text.includes(words) && one.standing === standing)
-      },
-      [words, standing] as const,
-    )
-  while (!(await isKept()))
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)))
-}
+const kept = (page: Page, words: string, standing = 'done'): Promise<void> =>
+  untilKept(page, (entries) => entries.some((one) => one.text.includes(words) && one.standing === standing))
 
 const openHistory = async (page: Page) => {
   await page.getByRole('button', { name: 'History' }).click()

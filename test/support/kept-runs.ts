@@ -24,19 +24,28 @@ export async function askAndBegin(page: Page, service: Service, words = 'why?'):
   return service.upstream.request(service.upstream.exchanges.length - 1)
 }
 
-/** Waits until the browser keeps runs, and all of them stand so. */
-export const keptAs = (page: Page, standing: string) =>
-  page.waitForFunction(async (standing) => {
-    const [{ name = '' } = {}] = await indexedDB.databases()
-    const entries = await new Promise<{ standing: string }[]>((resolve) => {
-      const opening = indexedDB.open(name)
-      opening.onsuccess = () => {
-        const asking = opening.result.transaction('entries').objectStore('entries').getAll()
-        asking.onsuccess = () => {
-          opening.result.close()
-          resolve(asking.result)
+type Entry = { readonly text: string; readonly standing: string }
+
+/** Waits until the history that the browser keeps is so. */
+export async function untilKept(page: Page, isSo: (entries: readonly Entry[]) => boolean): Promise<void> {
+  const entries = () =>
+    page.evaluate(async () => {
+      const [{ name = '' } = {}] = await indexedDB.databases()
+      return new Promise<Entry[]>((resolve) => {
+        const opening = indexedDB.open(name)
+        opening.onsuccess = () => {
+          const asking = opening.result.transaction('entries').objectStore('entries').getAll()
+          asking.onsuccess = () => {
+            opening.result.close()
+            resolve(asking.result)
+          }
         }
-      }
+      })
     })
-    return entries.length > 0 && entries.every((one) => one.standing === standing)
-  }, standing)
+  while (!isSo(await entries()))
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)))
+}
+
+/** Waits until the browser keeps runs, and all of them stand so. */
+export const keptAs = (page: Page, standing: string): Promise<void> =>
+  untilKept(page, (entries) => entries.length > 0 && entries.every((one) => one.standing === standing))
