@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Page } from 'playwright-core'
+import type { Page, Route } from 'playwright-core'
 import type { Frame } from '../src/core/frame.ts'
 import { axe, findingsEverywhere } from './support/axe.ts'
 import { ask, holds, lane, openPage, openTab, standsAt, written } from './support/browser.ts'
@@ -336,6 +336,25 @@ test('the history is used by keyboard alone, and Escape in it stops no run', asy
   await page.locator('dialog').waitFor({ state: 'hidden' })
   assert.equal(await label(), 'History', 'the focus is where it was')
   await page.getByRole('button', { name: 'Stop' }).waitFor()
+
+  // The service is asked how that run stands, and the list is made anew.
+  const asked = Promise.withResolvers<Route>()
+  await page.route('**/v1/runs/*', (route) => asked.resolve(route))
+  await page.keyboard.press('Enter')
+  await tabTo(/^Delete: second/)
+  const gone = {
+    type: 'about:blank',
+    title: 'Gone',
+    status: 404,
+    detail: 'There is none.',
+    code: 'run_not_found',
+  }
+  const answered = page.locator('.entry').first().getByText('cut').waitFor()
+  await (await asked.promise).fulfill({ status: 404, contentType: 'application/problem+json', json: gone })
+  await answered
+  assert.match((await label()) ?? '', /^Delete: second/)
+  await page.unroute('**/v1/runs/*')
+  await page.keyboard.press('Escape')
 
   // What is chosen while a run goes on stands beside it.
   await page.keyboard.press('Enter')

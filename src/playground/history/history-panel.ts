@@ -75,15 +75,18 @@ export class HistoryPanel {
     await this.#load()
   }
 
-  async #load(): Promise<void> {
+  /** @param onShown called once the list is there, before the service is asked about it */
+  async #load(onShown = () => {}): Promise<void> {
     try {
       this.#entries = await this.#options.store.entries()
       this.#showList()
-      await this.#askAboutRunning()
     } catch {
+      this.#entries = []
       this.#list.replaceChildren(el('p', 'nothing', 'This browser keeps nothing for this page.'))
       this.#deleteAll.hidden = true
     }
+    onShown()
+    await this.#askAboutRunning()
   }
 
   /** Whoever kept them may not have been there when they ended. */
@@ -98,7 +101,9 @@ export class HistoryPanel {
       ...entry,
       standing: standings.get(entry.id) ?? entry.standing,
     }))
-    this.#showList()
+    const index = this.#allButtons.indexOf(document.activeElement as HTMLButtonElement)
+    this.#showList() // the same runs, in the same order
+    this.#allButtons[index]?.focus()
   }
 
   #showList(): void {
@@ -164,12 +169,18 @@ export class HistoryPanel {
     const index = this.#buttons.indexOf(document.activeElement as HTMLElement)
     await this.#options.store.delete(id).catch(() => {})
     this.#options.onDelete([id])
-    await this.#load()
-    // The next one's button, since this one's is gone.
-    const next = this.#buttons[index] ?? this.#buttons.at(-1) ?? this.#search
-    next.focus()
+    await this.#load(() => {
+      // The next one's button, since this one's is gone.
+      const next = this.#buttons[index] ?? this.#buttons.at(-1) ?? this.#search
+      next.focus()
+    })
   }
 
+  get #allButtons(): HTMLButtonElement[] {
+    return [...this.#list.querySelectorAll('button')]
+  }
+
+  /** Those that delete. */
   get #buttons(): HTMLElement[] {
     return [...this.#list.querySelectorAll<HTMLElement>('.danger')]
   }
@@ -183,7 +194,6 @@ export class HistoryPanel {
     this.#isSure = false
     await this.#options.store.clear().catch(() => {})
     this.#options.onDelete(this.#entries.map(({ id }) => id))
-    await this.#load()
-    this.#search.focus()
+    await this.#load(() => this.#search.focus())
   }
 }
