@@ -43,10 +43,18 @@ export type RefusalFrame = ErrorFrame & Pick<ProblemBody, 'status' | 'errors'>
 
 type WebSocket = Parameters<WebsocketHandler>[0]
 
+type Reader = ReturnType<typeof questionReader>
+/** What reads the questions of each program, by its name. */
+type Readers = ReadonlyMap<string, Reader>
+
 /** Sends a socket away that has asked nothing so far. */
 type SendAway = () => void
 
 export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): Promise<void> {
+  const { programs, lm, config } = deps
+  const readers: Readers = new Map(
+    programs.all.map(({ name, program }) => [name, questionReader(program, lm, config, questionKeys.ofRuns)]),
+  )
   const idle = new Set<SendAway>()
   deps.stopping?.addEventListener('abort', () => {
     for (const sendAway of idle) sendAway()
@@ -81,7 +89,7 @@ export async function websocketRoutes(app: FastifyInstance, deps: SocketDeps): P
       handler: () => {
         throw upgradeRequired()
       },
-      wsHandler: (socket, request) => answer(socket, request, idle, deps),
+      wsHandler: (socket, request) => answer(socket, request, readers, idle, deps),
     })
   })
 }
@@ -101,8 +109,9 @@ async function letGo(clients: ReadonlySet<WebSocket>): Promise<void> {
 function answer(
   socket: WebSocket,
   request: FastifyRequest,
+  readers: Readers,
   idle: Set<SendAway>,
-  { programs, lm, runs, config, questionTimeoutMs, stopping }: SocketDeps,
+  { programs, runs, config, questionTimeoutMs, stopping }: SocketDeps,
 ): void {
   const connection: Socket = request.raw.socket
   connection.setTimeout(config.STALL_MS) // the package has switched it off
@@ -132,7 +141,7 @@ function answer(
 
   const ask = (message: unknown) => {
     const named = programNamed(request, programs)
-    const read = questionReader(named.program, lm, config, questionKeys.ofRuns)
+    const read = readers.get(named.name) as Reader // each has one
     const { inputs, include } = read(message)
     stopWaiting()
     const { run, over } = beginRun(request, named, inputs, { include }, runs)
