@@ -17,7 +17,7 @@ import type {
 import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
 import { coveredBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
-import { KEEP_ALIVE, native, onOneLine } from './native.ts'
+import { dataEvent, KEEP_ALIVE, native } from './native.ts'
 
 /** What a client said of the run that it asked for. */
 export type AgUiRun = {
@@ -56,7 +56,7 @@ class AgUiEncoder implements Encoder {
   encode(frames: readonly Frame[]): string {
     let text = ''
     const { threadId, runId } = this.#asked
-    if (!this.#hasStarted) text = event({ type: 'RUN_STARTED', threadId, runId })
+    if (!this.#hasStarted) text = dataEvent({ type: 'RUN_STARTED', threadId, runId })
     this.#hasStarted = true
     for (const frame of frames)
       text += frame.type === 'token' ? this.#messages.write(frame) : this.#other(frame)
@@ -72,9 +72,9 @@ class AgUiEncoder implements Encoder {
   #answer(frame: TokenFrame) {
     const about = this.#about(frame)
     return {
-      start: event({ type: 'TEXT_MESSAGE_START', ...about, role: 'assistant', name: frame.predictor }),
-      content: event({ type: 'TEXT_MESSAGE_CONTENT', ...about, delta: '' }),
-      end: event({ type: 'TEXT_MESSAGE_END', ...about }),
+      start: dataEvent({ type: 'TEXT_MESSAGE_START', ...about, role: 'assistant', name: frame.predictor }),
+      content: dataEvent({ type: 'TEXT_MESSAGE_CONTENT', ...about, delta: '' }),
+      end: dataEvent({ type: 'TEXT_MESSAGE_END', ...about }),
     }
   }
 
@@ -83,10 +83,12 @@ class AgUiEncoder implements Encoder {
     const about = this.#about(frame)
     return {
       start:
-        event({ type: 'REASONING_START', ...about }) +
-        event({ type: 'REASONING_MESSAGE_START', ...about, role: 'reasoning' }),
-      content: event({ type: 'REASONING_MESSAGE_CONTENT', ...about, delta: '' }),
-      end: event({ type: 'REASONING_MESSAGE_END', ...about }) + event({ type: 'REASONING_END', ...about }),
+        dataEvent({ type: 'REASONING_START', ...about }) +
+        dataEvent({ type: 'REASONING_MESSAGE_START', ...about, role: 'reasoning' }),
+      content: dataEvent({ type: 'REASONING_MESSAGE_CONTENT', ...about, delta: '' }),
+      end:
+        dataEvent({ type: 'REASONING_MESSAGE_END', ...about }) +
+        dataEvent({ type: 'REASONING_END', ...about }),
     }
   }
 
@@ -108,7 +110,7 @@ class AgUiEncoder implements Encoder {
     if (!this.#asked.hasSubagents || this.#begun.has(subagentRunId)) return ''
     this.#begun.add(subagentRunId)
     this.#subagents.set(subagentRunId, call)
-    return event({ type: 'SUBAGENT_STARTED', subagentRunId, name: call.predictor })
+    return dataEvent({ type: 'SUBAGENT_STARTED', subagentRunId, name: call.predictor })
   }
 
   #other(frame: Exclude<Frame, TokenFrame>): string {
@@ -129,7 +131,7 @@ class AgUiEncoder implements Encoder {
 
   #status(frame: StatusFrame): string {
     const { type: _, ...value } = frame
-    const status = event({ type: 'CUSTOM', name: 'status', value })
+    const status = dataEvent({ type: 'CUSTOM', name: 'status', value })
     const { module, predictor, phase } = frame
     switch (phase) {
       case 'start':
@@ -146,11 +148,11 @@ class AgUiEncoder implements Encoder {
   #enter(module: string): string {
     if (this.#steps.has(module)) return ''
     this.#steps.add(module)
-    return event({ type: 'STEP_STARTED', stepName: module })
+    return dataEvent({ type: 'STEP_STARTED', stepName: module })
   }
 
   #exit(module: string): string {
-    return this.#steps.delete(module) ? event({ type: 'STEP_FINISHED', stepName: module }) : ''
+    return this.#steps.delete(module) ? dataEvent({ type: 'STEP_FINISHED', stepName: module }) : ''
   }
 
   /** Says what has failed alone, even if it had said nothing yet. */
@@ -175,8 +177,8 @@ class AgUiEncoder implements Encoder {
       if (!isOne(call)) continue
       this.#subagents.delete(subagentRunId)
       text += failureOf
-        ? event({ type: 'SUBAGENT_ERROR', subagentRunId, ...failureOf(call) })
-        : event({ type: 'SUBAGENT_FINISHED', subagentRunId })
+        ? dataEvent({ type: 'SUBAGENT_ERROR', subagentRunId, ...failureOf(call) })
+        : dataEvent({ type: 'SUBAGENT_FINISHED', subagentRunId })
     }
     return text
   }
@@ -190,9 +192,9 @@ class AgUiEncoder implements Encoder {
     return (
       this.#leave(all) +
       [...this.#steps].map((module) => this.#exit(module)).join('') +
-      (truncated ? event({ type: 'CUSTOM', name: 'truncated', value: truncated }) : '') +
-      (degraded ? event({ type: 'CUSTOM', name: 'degraded', value: degraded }) : '') +
-      event({
+      (truncated ? dataEvent({ type: 'CUSTOM', name: 'truncated', value: truncated }) : '') +
+      (degraded ? dataEvent({ type: 'CUSTOM', name: 'degraded', value: degraded }) : '') +
+      dataEvent({
         type: 'RUN_FINISHED',
         threadId,
         runId,
@@ -208,7 +210,7 @@ class AgUiEncoder implements Encoder {
     const ofOthers = { message: 'It was ended with the run.' }
     return (
       this.#leave(all, (call) => (call.predictor === predictor ? failure : ofOthers)) +
-      event({ type: 'RUN_ERROR', ...failure })
+      dataEvent({ type: 'RUN_ERROR', ...failure })
     )
   }
 }
@@ -218,5 +220,3 @@ type Failure = { readonly message: string; readonly code?: string }
 const all = () => true
 
 const isCallOf = (one: Call) => (other: Call) => other.predictor === one.predictor && other.call === one.call
-
-const event = (fields: object) => `data: ${onOneLine(fields)}\n\n`

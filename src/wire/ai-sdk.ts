@@ -17,7 +17,7 @@ import type {
 import { isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo } from './dialect.ts'
 import { coveredBy, type LaneEvents, Lanes, laneId } from './lanes.ts'
-import { DONE, KEEP_ALIVE, native, onOneLine } from './native.ts'
+import { DONE, dataEvent, KEEP_ALIVE, native } from './native.ts'
 
 export const aiSdk: Dialect = {
   headers: { ...native.headers, 'x-vercel-ai-ui-message-stream': 'v1' },
@@ -40,7 +40,7 @@ class UiMessageEncoder implements Encoder {
 
   encode(frames: readonly Frame[]): string {
     let text = ''
-    if (!this.#hasStarted) text = event({ type: 'start', messageId: this.#run.id })
+    if (!this.#hasStarted) text = dataEvent({ type: 'start', messageId: this.#run.id })
     this.#hasStarted = true
     for (const frame of frames) text += frame.type === 'token' ? this.#parts.write(frame) : this.#other(frame)
     return text
@@ -77,26 +77,24 @@ class UiMessageEncoder implements Encoder {
     }
     return (
       this.#parts.end() +
-      event({ type: 'data-prediction', id: 'prediction', data }) +
-      event({ type: 'finish', finishReason: isCut ? 'length' : 'stop', messageMetadata: metadata })
+      dataEvent({ type: 'data-prediction', id: 'prediction', data }) +
+      dataEvent({ type: 'finish', finishReason: isCut ? 'length' : 'stop', messageMetadata: metadata })
     )
   }
 
   #fail({ type: _, ...data }: ErrorFrame): string {
     return (
       this.#parts.end() +
-      event({ type: 'data-error', id: 'error', data }) +
-      event({ type: 'error', errorText: data.message }) +
-      event({ type: 'finish', finishReason: 'error' })
+      dataEvent({ type: 'data-error', id: 'error', data }) +
+      dataEvent({ type: 'error', errorText: data.message }) +
+      dataEvent({ type: 'finish', finishReason: 'error' })
     )
   }
 }
 
-const event = (chunk: object) => `data: ${onOneLine(chunk)}\n\n`
-
 /** Shown while it is true, and no part of the message: it isn't sent back in later turns. */
 const statusOf = ({ type: _, ...data }: StatusFrame) =>
-  event({ type: 'data-status', id: data.predictor ?? data.module, data, transient: true })
+  dataEvent({ type: 'data-status', id: data.predictor ?? data.module, data, transient: true })
 
 /** An end of a part that was cut short can't be told from any other. */
 function partOf(kind: 'text' | 'reasoning', frame: TokenFrame): LaneEvents {
@@ -104,8 +102,8 @@ function partOf(kind: 'text' | 'reasoning', frame: TokenFrame): LaneEvents {
   const id = laneId(frame)
   const providerMetadata = { tributary: { predictor, field, call } } // two levels: a flat one is refused
   return {
-    start: event({ type: `${kind}-start`, id, providerMetadata }),
-    content: event({ type: `${kind}-delta`, id, delta: '' }),
-    end: event({ type: `${kind}-end`, id }),
+    start: dataEvent({ type: `${kind}-start`, id, providerMetadata }),
+    content: dataEvent({ type: `${kind}-delta`, id, delta: '' }),
+    end: dataEvent({ type: `${kind}-end`, id }),
   }
 }

@@ -18,10 +18,11 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
  */
 export const onOneLine = (value: unknown) => JSON.stringify(value).replace(UNICODE_LINE_ENDS, escaped)
 
+/** Anything as an event of one line of data. */
+export const dataEvent = (value: object): string => `data: ${onOneLine(value)}\n\n`
+
 /** One frame as an event. */
-export function encodeFrame(frame: Frame): string {
-  return `data: ${onOneLine(frame)}\n\n`
-}
+export const encodeFrame = (frame: Frame): string => dataEvent(frame)
 
 export const native: Dialect = {
   headers: {

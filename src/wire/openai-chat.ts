@@ -8,7 +8,7 @@ import { answerIn, inPlaceOfAnswer, isOfAnswer } from './answer-text.ts'
 import type { Dialect, Encoder, RunInfo, Whole } from './dialect.ts'
 import { InTurn, type Lane } from './in-turn.ts'
 import { coveredBy } from './lanes.ts'
-import { DONE, inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
+import { DONE, dataEvent, inJson, KEEP_ALIVE, native, onOneLine } from './native.ts'
 import { errorOf } from './openai-error.ts'
 
 export type ChatOptions = {
@@ -67,7 +67,7 @@ class ChunkEncoder implements Encoder {
       this.#voice.take(frame)
       if (frame.type === 'status') this.#addStatus(frame)
       else if (frame.type === 'prediction') this.#finish(frame)
-      else if (frame.type === 'error') this.#text += `data: ${onOneLine({ error: errorOf(frame) })}\n\n`
+      else if (frame.type === 'error') this.#text += dataEvent({ error: errorOf(frame) })
     }
     return this.#text
   }

@@ -10,7 +10,7 @@ import { clientOf } from '../keys.ts'
 import { infoOf, runOf, sendFrames } from '../run-reply.ts'
 import { CONVERSATION_LIMIT, conversationReader, TOLD } from './conversations.ts'
 import { faulty } from './messages.ts'
-import { addressOf } from './resumable.ts'
+import { addressOf, NOT_STORED } from './resumable.ts'
 import type { StreamDeps } from './stream.ts'
 
 /** The client takes the whole body for the sentence that people read. */
@@ -73,7 +73,7 @@ export function chatRoutes(app: FastifyInstance, deps: StreamDeps): void {
       leave()
     })
     reply.raw.once('pipe', () => reply.raw.flushHeaders())
-    return reply.headers({ ...aiSdk.headers, 'cache-control': 'no-store, no-transform' }).send(stream)
+    return reply.headers({ ...aiSdk.headers, ...NOT_STORED }).send(stream)
   }
 }
 

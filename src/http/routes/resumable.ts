@@ -15,7 +15,9 @@ import type { Question } from './question.ts'
 export type ResumableDeps = Pick<Parts, 'resumable'> & { readonly config: Config }
 
 /** Nobody but the client is to keep what a run wrote, and nobody in between. */
-const HEADERS = { ...native.headers, 'cache-control': 'no-store, no-transform' }
+export const NOT_STORED = { 'cache-control': 'no-store, no-transform' }
+
+const HEADERS = { ...native.headers, ...NOT_STORED }
 
 type Started = Opened & { readonly isNew: boolean }
 
