@@ -8,7 +8,7 @@ import { TcpProxy } from '../support/proxy.ts'
 import { answersOf, RawClient } from '../support/raw-client.ts'
 import { refusalOf } from '../support/refusals.ts'
 import { framesOf, type LogLine, predictionOf, rawQuestion, Service, text } from '../support/service.ts'
-import { completion, type Script } from '../support/upstream.ts'
+import { atReadersPace, type Script } from '../support/upstream.ts'
 
 /** Far more than the sockets between client and upstream hold on their own. */
 const endless = { MAX_COMPLETION_CHARS: '1000000000' }
@@ -86,15 +86,7 @@ test('C7 a reader that is slow all the time gets the whole answer', async (t) =>
   const answer = LINE.repeat(1_600).trim() // 40 MB, more than sockets hold
   const service = await Service.start(t, {
     program: oneCall,
-    script: async (exchange) => {
-      exchange.open()
-      const all = completion({ reasoning: '', answer })
-      for (let at = 0; at < all.length; at += 100_000) {
-        exchange.delta(all.slice(at, at + 100_000))
-        if (exchange.response.writableNeedDrain) await once(exchange.response, 'drain')
-      }
-      exchange.finish()
-    },
+    script: atReadersPace({ reasoning: '', answer }),
     env: { ...endless, STALL_MS: '1500' },
   })
   const response = await service.post('Q')

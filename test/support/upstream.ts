@@ -184,6 +184,19 @@ export const echo: Script = (exchange) => {
   )
 }
 
+/** Answers with a completion in pieces, each once the one before has been taken. */
+export const atReadersPace =
+  (values: Record<string, string>): Script =>
+  async (exchange) => {
+    exchange.open()
+    const all = completion(values)
+    for (let at = 0; at < all.length; at += 100_000) {
+      exchange.delta(all.slice(at, at + 100_000))
+      if (exchange.response.writableNeedDrain) await once(exchange.response, 'drain')
+    }
+    exchange.finish()
+  }
+
 /** Answers the predictor that writes `field` by a script of its own, and echoes the others. */
 export const only =
   (field: string, script: Script): Script =>

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws'
 import { oneCall } from '../support/programs.ts'
 import { type LogLine, predictionOf, Service, text } from '../support/service.ts'
 import { framesOfMessages, socketUrl } from '../support/socket.ts'
-import { completion, type Script } from '../support/upstream.ts'
+import { atReadersPace, type Script } from '../support/upstream.ts'
 
 async function open(service: Service, question: string) {
   const socket = new WebSocket(socketUrl(service))
@@ -96,15 +96,7 @@ test('C7 a reader that is slow all the time gets the whole answer', async (t) =>
   const answer = LINE.repeat(800).trim() // 20 MB, more than sockets hold
   const service = await Service.start(t, {
     program: oneCall,
-    script: async (exchange) => {
-      exchange.open()
-      const all = completion({ reasoning: '', answer })
-      for (let at = 0; at < all.length; at += 100_000) {
-        exchange.delta(all.slice(at, at + 100_000))
-        if (exchange.response.writableNeedDrain) await once(exchange.response, 'drain')
-      }
-      exchange.finish()
-    },
+    script: atReadersPace({ reasoning: '', answer }),
     env: { MAX_COMPLETION_CHARS: '1000000000', STALL_MS: '1500' },
   })
   const { socket, messages } = await open(service, 'Q')
